@@ -1,0 +1,31 @@
+# A room of the house (src/NAME) is one static library pl_NAME; a test is one program under CTest.
+
+add_library(pl_flags INTERFACE)
+target_compile_options(pl_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes
+                       -ffp-contract=off -fno-math-errno)
+target_compile_definitions(pl_flags INTERFACE _POSIX_C_SOURCE=200809L)
+target_include_directories(pl_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+if(PLIMSOLL_WERROR)
+  target_compile_options(pl_flags INTERFACE -Werror)
+endif()
+if(PLIMSOLL_SANITIZE)
+  target_compile_options(pl_flags INTERFACE -fsanitize=${PLIMSOLL_SANITIZE} -fno-omit-frame-pointer -g)
+  target_link_options(pl_flags INTERFACE -fsanitize=${PLIMSOLL_SANITIZE})
+endif()
+
+# pl_room(NAME SOURCES a.c b.c DEPS pl_base PkgConfig::JANSSON ...)
+function(pl_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(pl_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(pl_${name} PUBLIC pl_flags ${ARG_DEPS})
+endfunction()
+
+# pl_test(NAME SOURCES t.c DEPS pl_base ... [ARGS ...])
+function(pl_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;ARGS" ${ARGN})
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_link_libraries(test_${name} PRIVATE pl_flags ${ARG_DEPS} PkgConfig::CMOCKA)
+  target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(test_${name} PRIVATE PL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND test_${name} ${ARG_ARGS})
+endfunction()
