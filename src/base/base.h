@@ -63,11 +63,24 @@ const char *pl_nearest(const char *word, const char *const *candidates, size_t c
 size_t pl_float_text(float value, char out[16]);
 /* Shortest that reads back to the same double; at most 32 characters, not terminated. */
 size_t pl_double_text(double value, char out[32]);
-/* strtod of the C locale over text[0..n): whole text must be a number. */
+/* Decimal notation over the whole of text[0..n), rounded to nearest; beyond the range of a double it
+ * is infinite or zero, as strtod has it. No white space, infinities, NaN or hexadecimal. */
 bool pl_double_parse(const char *text, size_t n, double *value);
-/* `text` as a JSON string with its quotes, valid UTF-8 kept, control characters escaped. Returns
+/* `text` as a JSON string with its quotes: valid UTF-8 kept, control characters escaped, U+FFFD for
+ * each byte that is no UTF-8. Returns
  * the length needed; writes nothing beyond capacity. At most 6 * n + 2 bytes. */
 size_t pl_json_string(const char *text, size_t n, char *out, size_t capacity);
+
+/* ---- files of strangers ---- */
+/* Opens a regular file for reading; a folder, pipe, socket or device in its place is refused and
+ * never waited for. The caller closes *fd. */
+pl_status pl_file_open(const char *path, int *fd, uint64_t *bytes, pl_error *e);
+/* pread whole, whatever signals and short reads: a file that ends early is PL_BAD_INPUT (named as
+ * truncated), a read error PL_MACHINE. */
+pl_status pl_file_read(int fd, const char *name, uint64_t offset, void *out, size_t bytes, pl_error *e);
+/* The failure of a system call on a file by its errno: PL_BAD_INPUT, or PL_MACHINE where it is the
+ * machine's fault (EIO, EMFILE, ENOMEM ...). */
+pl_status pl_file_fail(const char *path, int error, const char *what, pl_error *e);
 
 /* ---- memory: one injected source; mmap, malloc and the failing test allocator look alike ---- */
 typedef struct pl_memory {

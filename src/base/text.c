@@ -27,6 +27,53 @@ size_t pl_utf8_valid(const char *text, size_t n)
     return n;
 }
 
+/* The escape of one byte or, for what is no UTF-8, of U+FFFD; "" where the byte stands for itself. */
+static const char *escape(unsigned char c, bool valid, char scratch[8])
+{
+    static const char hex[] = "0123456789abcdef";
+    if (!valid)
+        return "\\ufffd";
+    switch (c) {
+    case '"': return "\\\"";
+    case '\\': return "\\\\";
+    case '\b': return "\\b";
+    case '\f': return "\\f";
+    case '\n': return "\\n";
+    case '\r': return "\\r";
+    case '\t': return "\\t";
+    default: break;
+    }
+    if (c >= 0x20 && c != 0x7F)
+        return "";
+    memcpy(scratch, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], '\0'}, 7);
+    return scratch;
+}
+
+static size_t put(char *out, size_t used, size_t capacity, const char *text, size_t n)
+{
+    if (used < capacity)
+        memcpy(out + used, text, pl_min(n, capacity - used));
+    return used + n;
+}
+
+size_t pl_json_string(const char *text, size_t n, char *out, size_t capacity)
+{
+    size_t used = put(out, 0, capacity, "\"", 1);
+    size_t valid = pl_utf8_valid(text, n);
+    for (size_t at = 0, run = 0; at <= n; at++) {
+        if (at > valid)
+            valid = at + pl_utf8_valid(text + at, n - at);
+        char scratch[8];
+        const char *replacement = at < n ? escape((unsigned char)text[at], at < valid, scratch) : "";
+        if (at < n && !*replacement)
+            continue;
+        used = put(out, used, capacity, text + run, at - run);
+        used = put(out, used, capacity, replacement, strlen(replacement));
+        run = at + 1;
+    }
+    return put(out, used, capacity, "\"", 1);
+}
+
 enum { LONGEST_WORD = 64 };
 
 /* Optimal string alignment distance (Levenshtein with transpositions of neighbours). */
