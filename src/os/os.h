@@ -24,6 +24,24 @@ typedef struct pl_spare {
 } pl_spare;
 pl_status pl_os_spare(const pl_os_view *view, pl_spare *out, pl_error *e);
 
+/* ---- what is left while a job runs: cheap enough to ask between two slices of weights. Files stay
+ * open, nothing is allocated; if the process is moved to another control group, that one is watched
+ * from then on. ---- */
+typedef struct pl_os_watch pl_os_watch;
+typedef struct pl_pressure {
+    uint64_t cgroup;    /* least (limit or memory.high - (use - reclaimable file cache)) over all ancestors; UINT64_MAX: no limit */
+    uint64_t limit;     /* the limit or memory.high behind `cgroup`; UINT64_MAX: none */
+    uint64_t available; /* MemAvailable of the allowed NUMA nodes; UINT64_MAX: unknown */
+    bool has_stall;     /* PSI is there */
+    double some, full;  /* avg10 in percent: of the process's own group where it has PSI, else of the machine */
+} pl_pressure;
+size_t pl_os_watch_bytes(const pl_os_view *view);
+/* `memory` holds pl_os_watch_bytes(view), aligned to 16; the strings of `view` live as long as the
+ * watch. Never fails: what cannot be opened is unknown in every reading. */
+pl_os_watch *pl_os_watch_open(const pl_os_view *view, void *memory, size_t bytes);
+void pl_os_watch_read(pl_os_watch *w, pl_pressure *out);
+void pl_os_watch_close(pl_os_watch *w);
+
 /* ---- two jobs on one machine: each publishes its planned peak in a locked per-user file ---- */
 typedef struct pl_promise pl_promise;
 /* Never fails the job: where no file can be kept, *out is NULL. Gone with the process. */
