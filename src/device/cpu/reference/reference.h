@@ -25,6 +25,11 @@ float pl__ref_widen(const void *in, pl_dtype type, size_t at);
 /* Sum of the 32 lanes of a row by halving; the lanes are used up. */
 float pl__ref_fold_32(float lanes[32]);
 
+size_t pl__ref_packed_bytes(size_t columns, size_t depth);
+void pl__ref_pack_f32(const pl_pack *p);
+void pl__ref_pack_bf16(const pl_pack *p);
+void pl__ref_gemm_f32(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
+void pl__ref_gemm_bf16(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
 void pl__ref_attention(const pl_attention *a, void *workspace, size_t first_unit, size_t last_unit);
 size_t pl__ref_attention_workspace(size_t longest_text, size_t head_width);
 void pl__ref_norm(const pl_norm *n, size_t first_row, size_t last_row);
