@@ -70,11 +70,12 @@ int main(int argc, char **argv)
     pl_session *session = NULL;
     float *vectors = NULL;
     int code = 0;
-    if (!pl_plan_fits(plan))
-        code = (pl_plan_refusal(plan, &e), failed(&e));
-    else if (pl_open(plan, &session, &e) != PL_OK)
+    if (!pl_plan_fits(plan)) {
+        pl_plan_refusal(plan, &e);
         code = failed(&e);
-    else {
+    } else if (pl_open(plan, &session, &e) != PL_OK) {
+        code = failed(&e);
+    } else {
         size_t count = (size_t)argc - 3, width = pl_plan_width(plan); /* the query, then the texts */
         vectors = malloc(count * width * sizeof *vectors);
         if (!vectors) {

@@ -8,33 +8,60 @@
  */
 #include <plimsoll.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct lines {
-    char *buffer; /* [capacity]: one line at a time */
-    size_t capacity;
+    char *buffer; /* [capacity]; the bytes [taken, used) are read and not handed out */
+    size_t capacity, taken, used;
+    bool ended, skipping; /* skipping: dropping the rest of a line that was too long */
     uint64_t number;
 } lines;
+
+/* Reads more bytes, or says that none came within wait_ms (-1 waits). */
+static pl_status fill(lines *in, int wait_ms)
+{
+    memmove(in->buffer, in->buffer + in->taken, in->used - in->taken);
+    in->used -= in->taken;
+    in->taken = 0;
+    struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (poll(&ready, 1, wait_ms) == 0)
+        return PL_AGAIN;
+    ssize_t n = read(STDIN_FILENO, in->buffer + in->used, in->capacity - in->used);
+    in->ended = n == 0 || (n < 0 && errno != EINTR);
+    in->used += n > 0 ? (size_t)n : 0;
+    return PL_OK;
+}
 
 static pl_status next_line(void *self, int wait_ms, pl_text *text, pl_error *e)
 {
     (void)e;
     lines *in = self;
-    struct pollfd ready = {.fd = 0, .events = POLLIN};
-    if (wait_ms >= 0 && poll(&ready, 1, wait_ms) == 0)
-        return PL_AGAIN; /* nothing typed for a while: the library answers what it has */
-    if (!fgets(in->buffer, (int)in->capacity, stdin))
-        return PL_END;
-    size_t n = strlen(in->buffer);
-    bool whole = n && in->buffer[n - 1] == '\n';
-    *text = (pl_text){.text = in->buffer, .text_bytes = n - whole, .text_cut = !whole && !feof(stdin), .line = ++in->number};
-    for (int c = 0; text->text_cut && c != '\n' && c != EOF;)
-        c = getchar();
-    return PL_OK;
+    for (;;) {
+        char *start = in->buffer + in->taken;
+        size_t n = in->used - in->taken;
+        char *end = memchr(start, '\n', n);
+        bool cut = !end && in->taken == 0 && in->used == in->capacity;
+        if (end || cut || (in->ended && n)) {
+            in->taken = end ? (size_t)(end - in->buffer) + 1 : in->used;
+            bool rest = in->skipping; /* of a line handed out before */
+            in->skipping = cut;
+            if (rest)
+                continue;
+            *text = (pl_text){.text = start, .text_bytes = end ? (size_t)(end - start) : n, .text_cut = cut, .line = ++in->number};
+            return PL_OK;
+        }
+        if (in->ended)
+            return PL_END;
+        pl_status status = fill(in, wait_ms);
+        if (status != PL_OK)
+            return status;
+    }
 }
 
 typedef struct printer {
@@ -80,7 +107,7 @@ static int run(const pl_plan *plan)
     if (pl_open(plan, &running, &e) != PL_OK)
         return failed(&e);
     signal(SIGINT, on_interrupt);
-    lines in = {.capacity = pl_plan_text_bytes(plan) + 2}; /* '\n' and '\0' */
+    lines in = {.capacity = pl_plan_text_bytes(plan) + 1};
     in.buffer = malloc(in.capacity);
     printer out = {plan};
     pl_status status = in.buffer ? pl_run(running, "standard input", next_line, &in, print_label, &out, &e) : PL_MACHINE;
