@@ -6,12 +6,12 @@
 
 enum { FILE_DEPTH = 128 };
 
-static pl_status load(const char *path, size_t max_bytes, pl_json_event root, json_t **out, pl_error *e)
+static pl_status load(const char *path, size_t max_bytes, const pl_memory *memory, pl_json_event root, json_t **out, pl_error *e)
 {
     *out = NULL;
     const pl_json_limits limits = {.scalar_bytes = max_bytes, .depth = FILE_DEPTH, .bytes = max_bytes};
     pl_json_walker *w;
-    pl_status status = pl_json_open(path, &limits, NULL, &w, e);
+    pl_status status = pl_json_open(path, &limits, memory, &w, e);
     if (status)
         return status;
     pl_json_event event;
@@ -33,12 +33,17 @@ static pl_status load(const char *path, size_t max_bytes, pl_json_event root, js
 
 pl_status pl_json_load(const char *path, size_t max_bytes, json_t **out, pl_error *e)
 {
-    return load(path, max_bytes, PL_JSON_OBJECT, out, e);
+    return load(path, max_bytes, NULL, PL_JSON_OBJECT, out, e);
 }
 
-pl_status pl_json_load_array(const char *path, size_t max_bytes, json_t **out, pl_error *e)
+pl_status pl_json_load_with(const char *path, size_t max_bytes, const pl_memory *memory, json_t **out, pl_error *e)
 {
-    return load(path, max_bytes, PL_JSON_ARRAY, out, e);
+    return load(path, max_bytes, memory, PL_JSON_OBJECT, out, e);
+}
+
+pl_status pl_json_load_array(const char *path, size_t max_bytes, const pl_memory *memory, json_t **out, pl_error *e)
+{
+    return load(path, max_bytes, memory, PL_JSON_ARRAY, out, e);
 }
 
 const char *pl_json_show(const json_t *value, char out[64])

@@ -36,7 +36,8 @@ const char *pl_json_key(const pl_json_walker *w, size_t *n);    /* of the curren
 const char *pl_json_scalar(const pl_json_walker *w, size_t *n); /* STRING: decoded; NUMBER: as written */
 pl_status pl_json_skip(pl_json_walker *w, pl_error *e);         /* the rest of the container just entered; nothing after a scalar */
 /* The value just met as a jansson value (NULL on failure): for small ones, at most `bytes` of text.
- * Twice the same key in an object is refused; whole numbers beyond 64 bits become reals. */
+ * Twice the same key in an object is refused; whole numbers beyond 64 bits become reals. Its heap is
+ * bounded too: 64 KiB and 24 bytes a byte of text, which refuses only what is all brackets. */
 pl_status pl_json_value(pl_json_walker *w, pl_json_event event, size_t bytes, json_t **out, pl_error *e);
 pl_status pl_json_fail(const pl_json_walker *w, pl_error *e, const char *format, ...) PL_PRINTF(3, 4); /* "FILE: line N, column M: ..." of the current value */
 
@@ -44,7 +45,9 @@ pl_status pl_json_fail(const pl_json_walker *w, pl_error *e, const char *format,
 /* At most max_bytes (else refused with the size); the root must be an object (or, for
  * pl_json_load_array, an array). */
 pl_status pl_json_load(const char *path, size_t max_bytes, json_t **out, pl_error *e);
-pl_status pl_json_load_array(const char *path, size_t max_bytes, json_t **out, pl_error *e);
+pl_status pl_json_load_array(const char *path, size_t max_bytes, const pl_memory *memory, json_t **out, pl_error *e);
+/* The same with the walker's buffers from `memory`: at most 48 KiB and the longest string twice. */
+pl_status pl_json_load_with(const char *path, size_t max_bytes, const pl_memory *memory, json_t **out, pl_error *e);
 /* An upper bound of the heap that a value holds, allocator's overhead included. */
 size_t pl_json_held(const json_t *value);
 

@@ -6,11 +6,13 @@
 #include <string.h>
 
 enum { VALUE_DEPTH = 256 }; /* of the recursion below */
+enum { HEAP_LEAST = 1 << 16, HEAP_PER_BYTE = 24 };
 
 typedef struct builder {
     pl_json_walker *w;
     uint64_t last; /* the place in the text where the value must have ended */
     size_t bytes, depth;
+    size_t heap, most_heap; /* taken so far, by pl_json_held's measure but for an object's growth */
     pl_error *e;
 } builder;
 
@@ -35,6 +37,35 @@ static pl_status build_number(builder *b, json_t **out)
         return pl_json_fail(b->w, b->e, "a number beyond the range of a double");
     *out = json_real(real);
     return *out ? PL_OK : no_memory(b);
+}
+
+/* A block of malloc: its own word, in steps of 16, at least 32 (glibc; others round alike). */
+static size_t block(size_t bytes) { return pl_max(32, pl_round_up(bytes + 8, 16)); }
+
+/* What jansson's structures take (2.14 on 64 bits; earlier ones take no more). */
+enum { OBJECT_BYTES = 80, PAIR_BYTES = 64, BUCKET_BYTES = 16, FEWEST_BUCKETS = 8, ARRAY_BYTES = 40, STRING_BYTES = 32, NUMBER_BYTES = 24 };
+
+static size_t event_heap(pl_json_event event, size_t scalar_bytes)
+{
+    switch (event) {
+    case PL_JSON_OBJECT: return block(OBJECT_BYTES) + block(FEWEST_BUCKETS * BUCKET_BYTES);
+    case PL_JSON_ARRAY: return block(ARRAY_BYTES) + block(FEWEST_BUCKETS * sizeof(json_t *));
+    case PL_JSON_STRING: return block(STRING_BYTES) + block(scalar_bytes + 1);
+    case PL_JSON_NUMBER: return block(NUMBER_BYTES);
+    default: return 0; /* true, false and null are static */
+    }
+}
+
+/* Counts a value before it is made. */
+static pl_status add_heap(builder *b, pl_json_event event)
+{
+    size_t key_bytes, scalar_bytes;
+    bool member = pl_json_key(b->w, &key_bytes) != NULL;
+    pl_json_scalar(b->w, &scalar_bytes);
+    b->heap += event_heap(event, scalar_bytes) + (member ? block(PAIR_BYTES + key_bytes + 1) + BUCKET_BYTES : sizeof(json_t *));
+    if (b->heap > b->most_heap)
+        return pl_json_fail(b->w, b->e, "too many values for a text of its size");
+    return PL_OK;
 }
 
 static pl_status add_member(builder *b, json_t *object, pl_json_event event)
@@ -95,6 +126,9 @@ static pl_status build(builder *b, pl_json_event event, json_t **out)
 {
     size_t n;
     const char *text;
+    pl_status status = add_heap(b, event);
+    if (status)
+        return status;
     switch (event) {
     case PL_JSON_OBJECT:
     case PL_JSON_ARRAY: return build_container(b, event == PL_JSON_OBJECT, out);
@@ -115,38 +149,32 @@ pl_status pl_json_value(pl_json_walker *w, pl_json_event event, size_t bytes, js
     builder b = {.w = w, .bytes = bytes, .e = e};
     if (!pl_add(pl__json_place(w), bytes, &b.last))
         b.last = UINT64_MAX;
+    b.most_heap = HEAP_LEAST + HEAP_PER_BYTE * (size_t)(w->end < bytes ? w->end : bytes);
     *out = NULL;
     return build(&b, event, out);
 }
 
-/* A block of malloc: its own word, in steps of 16, at least 32 (glibc; others round alike). */
-static size_t block(size_t bytes) { return pl_max(32, pl_round_up(bytes + 8, 16)); }
-
 size_t pl_json_held(const json_t *value)
 {
-    enum { OBJECT_BYTES = 80, PAIR_BYTES = 64, BUCKET_BYTES = 16, ARRAY_BYTES = 40, STRING_BYTES = 32, NUMBER_BYTES = 24 };
-    size_t bytes = 0, n, index, buckets = 8;
-    const char *key;
+    size_t bytes = 0, n, index, slots = FEWEST_BUCKETS;
     const json_t *item;
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        for (n = json_object_size(value); buckets < n; buckets *= 2)
+        for (n = json_object_size(value); slots < n; slots *= 2)
             ;
-        bytes = block(OBJECT_BYTES) + block(buckets * BUCKET_BYTES);
-        for (void *at = json_object_iter((json_t *)(uintptr_t)value); at; at = json_object_iter_next((json_t *)(uintptr_t)value, at)) {
-            key = json_object_iter_key(at);
-            bytes += block(PAIR_BYTES + strlen(key) + 1) + pl_json_held(json_object_iter_value(at));
-        }
+        bytes = block(OBJECT_BYTES) + block(slots * BUCKET_BYTES);
+        for (void *at = json_object_iter((json_t *)(uintptr_t)value); at; at = json_object_iter_next((json_t *)(uintptr_t)value, at))
+            bytes += block(PAIR_BYTES + strlen(json_object_iter_key(at)) + 1) + pl_json_held(json_object_iter_value(at));
         return bytes;
     case JSON_ARRAY:
-        for (n = json_array_size(value); buckets < n; buckets *= 2)
+        for (n = json_array_size(value); slots < n; slots *= 2)
             ;
-        bytes = block(ARRAY_BYTES) + block(buckets * sizeof(json_t *));
+        bytes = block(ARRAY_BYTES) + block(slots * sizeof(json_t *));
         json_array_foreach(value, index, item) bytes += pl_json_held(item);
         return bytes;
-    case JSON_STRING: return block(STRING_BYTES) + block(json_string_length(value) + 1);
+    case JSON_STRING: return event_heap(PL_JSON_STRING, json_string_length(value));
     case JSON_INTEGER:
-    case JSON_REAL: return block(NUMBER_BYTES);
-    default: return 0; /* true, false and null are static */
+    case JSON_REAL: return event_heap(PL_JSON_NUMBER, 0);
+    default: return 0;
     }
 }
