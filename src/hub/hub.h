@@ -26,12 +26,30 @@ typedef struct pl_tensor_view {
     uint64_t bytes;
 } pl_tensor_view;
 
+/* Pooling modes as sentence-transformers names them, in the order in which it concatenates those of
+ * its older configs: newer name, older key. */
+#define PL_HUB_POOLING_MAP(X)                                                                      \
+    X(CLS, "cls", "pooling_mode_cls_token")                                                        \
+    X(MAX, "max", "pooling_mode_max_tokens")                                                       \
+    X(MEAN, "mean", "pooling_mode_mean_tokens")                                                    \
+    X(SQRT_MEAN, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens")                      \
+    X(WEIGHTED_MEAN, "weightedmean", "pooling_mode_weightedmean_tokens")                           \
+    X(LAST, "lasttoken", "pooling_mode_lasttoken")
+typedef enum pl_hub_pooling {
+#define PL_HUB_POOLING_ENUM(id, name, key) PL_HUB_POOLING_##id,
+    PL_HUB_POOLING_MAP(PL_HUB_POOLING_ENUM)
+#undef PL_HUB_POOLING_ENUM
+        PL_HUB_POOLING_COUNT
+} pl_hub_pooling;
+
 /* A module of modules.json, in order. */
 typedef enum pl_module_kind { PL_MODULE_TRANSFORMER, PL_MODULE_POOLING, PL_MODULE_DENSE, PL_MODULE_NORMALIZE } pl_module_kind;
 typedef struct pl_module {
     pl_module_kind kind;
-    uint32_t pooling;                /* POOLING: a bit per mode, by pl_hub_pooling_names; in the order sentence-transformers concatenates */
-    uint64_t in_features, out_features; /* DENSE */
+    uint32_t pooling;                /* POOLING: a bit per pl_hub_pooling */
+    uint32_t pooling_count;          /* POOLING: how many modes, at least 1 */
+    uint8_t pooling_order[PL_HUB_POOLING_COUNT]; /* POOLING: pl_hub_pooling in the order of concatenation; a newer config may have any */
+    uint64_t in_features, out_features; /* DENSE; POOLING: the token embeddings' width (0: not given) and pooling_count times it */
     bool has_bias;                   /* DENSE */
     const char *activation;          /* DENSE: "tanh", "linear", ... a name that ACT2FN knows */
     const pl_tensor_view *weight, *bias; /* DENSE */
@@ -43,13 +61,21 @@ typedef struct pl_folder pl_folder;
  * bounds against the file's size, shapes against bytes), modules.json with its modules,
  * sentence_bert_config.json. Files stay open for reading. `memory` holds the tables. */
 pl_status pl_folder_open(const char *path, const pl_memory *memory, pl_folder **out, pl_error *e);
-void pl_folder_close(pl_folder *f);
+/* The same without modules and weights, for the tokenizer alone: lengths, labels and config.json,
+ * which may be missing (an empty object then). */
+pl_status pl_folder_open_config(const char *path, const pl_memory *memory, pl_folder **out, pl_error *e);
+void pl_folder_close(pl_folder *f); /* NULL is allowed */
 
+/* Where config.json, tokenizer and weights are: the folder, or the one below it that modules.json
+ * gives for the Transformer. */
 const char *pl_folder_path(const pl_folder *f);
 pl_json_doc pl_folder_config(const pl_folder *f); /* config.json */
+/* Bytes taken from `memory` (each block rounded up to pages) and an upper bound of what jansson's
+ * values hold in the heap; now, and the most while loading. */
 size_t pl_folder_held(const pl_folder *f);
 size_t pl_folder_load_peak(const pl_folder *f);
 
+/* The model's tensors, by name in strcmp's order; those of Dense modules are not among them. */
 size_t pl_folder_tensors(const pl_folder *f);
 const pl_tensor_view *pl_folder_tensor_at(const pl_folder *f, size_t index);
 const pl_tensor_view *pl_folder_tensor(const pl_folder *f, const char *name); /* NULL if absent; O(log n) or better */
