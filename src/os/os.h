@@ -69,11 +69,11 @@ size_t pl_team_bytes(unsigned threads, size_t stack_bytes); /* what pl_team_star
 /* Starts threads - 1 threads, each with a guard page below its stack, inside `memory`. */
 pl_status pl_team_start(void *memory, unsigned threads, size_t stack_bytes, pl_team **out, pl_error *e);
 /* Runs job(self, member) on members 0..count-1 and returns when all have ended. Waiting spins for a
- * few microseconds, then sleeps (futex). */
+ * few microseconds, yields for about thirty, then sleeps (futex). */
 void pl_team_run(pl_team *t, unsigned count, void (*job)(void *self, unsigned member), void *self);
 void pl_team_stop(pl_team *t); /* joins */
 
-/* A barrier for `count` members of a running job; reusable. Spins briefly, then sleeps. */
+/* A barrier for `count` members of a running job; reusable. Waits as above. */
 typedef struct pl_barrier {
     _Atomic uint32_t arrived, round;
     uint32_t count;
@@ -86,7 +86,7 @@ typedef struct pl_gate {
     _Atomic uint32_t value;
 } pl_gate;
 void pl_gate_open(pl_gate *g, uint32_t value);        /* value only grows (mod 2^32); wakes all */
-void pl_gate_wait(pl_gate *g, uint32_t at_least);     /* spins briefly, then sleeps */
+void pl_gate_wait(pl_gate *g, uint32_t at_least);     /* waits as above */
 
 /* ---- pages ---- */
 void *pl_os_map(uint64_t bytes);                      /* NULL when refused; not touched */

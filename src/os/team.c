@@ -1,8 +1,13 @@
 /* A team of threads that takes many short jobs, a barrier and a gate.
  *
- * Every wait spins for SPIN_SECONDS first: jobs follow each other within microseconds, and a sleep
- * with its wake-up costs more than that. Then it sleeps in the kernel, so that on a machine with
- * more threads than CPUs a waiter gives way to the one it waits for.
+ * Waiting has three steps. A few microseconds of spinning: jobs follow each other that fast, and
+ * anything else costs more. Then for about as long as a sleep with its wake-up would take (an idle
+ * virtual CPU needs 20 us and more to come back) the waiter yields at each look: whoever it waits
+ * for may be on the same CPU. Then it sleeps in the kernel, so that waiting costs nothing.
+ *
+ * Kernels that do not balance within milliseconds (small virtual machines) can leave two members on
+ * one CPU for seconds while another idles, since a woken thread likes to stay where it was woken. A
+ * waiter that again and again has to give its CPU to somebody else moves away from it by itself.
  *
  * Sleep and wake meet in one order: the sleeper announces itself and then looks at the word again
  * (the kernel does, in FUTEX_WAIT); the waker changes the word and then looks for sleepers. All four
@@ -15,6 +20,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,8 +30,17 @@
 /* The thread's own record (TCB and static TLS) lies at the top of its stack; LEAST is what C
  * libraries ask for with a signal frame of the widest registers. Both are constants, so that a plan
  * is the same on every machine. */
-enum { PAGE = 4096, RECORD_BYTES = 8192, STACK_LEAST = 65536, LINE = 64, SPINS_A_LOOK = 16 };
-static const double spin_seconds = 4e-6;
+#if defined(__SANITIZE_THREAD__)
+enum { RECORD_BYTES = 1 << 20 }; /* ThreadSanitizer's own state of a thread */
+#else
+enum { RECORD_BYTES = 8192 };
+#endif
+enum { PAGE = 4096, STACK_LEAST = 65536, LINE = 64 };
+
+enum { SPINS_A_LOOK = 16, CROWDED_WAITS = 8, CPUS_MOST = 8192 };
+static const double spin_seconds = 4e-6, yield_seconds = 30e-6;
+static const double crowd_seconds = 5e-6; /* a yield that took longer let somebody else run */
+static const double leave_seconds = 20e-3;
 
 typedef struct member {
     _Alignas(LINE) _Atomic uint32_t turn; /* grows by one for every job this member takes part in */
@@ -57,22 +72,52 @@ static void relax(void)
 #endif
 }
 
-/* Spins until done(word, value) or the time is over. */
-static bool spin(_Atomic uint32_t *word, bool (*done)(uint32_t now, uint32_t value), uint32_t value)
+/* Counts successive waits in which somebody else ran on this CPU; when there were many, steps aside
+ * to any other CPU that this thread may use, once in a while at most. */
+static void mind_crowd(bool taken, double now)
 {
-    double end = 0;
-    for (;;) {
+    static _Thread_local unsigned crowded;
+    static _Thread_local double left;
+    crowded = taken ? crowded + 1 : 0;
+    if (crowded < CROWDED_WAITS || now - left < leave_seconds)
+        return;
+    crowded = 0;
+    left = now;
+    enum { WORD_BITS = 8 * sizeof(long) };
+    unsigned long all[CPUS_MOST / WORD_BITS], others[CPUS_MOST / WORD_BITS];
+    unsigned cpu = 0;
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof all, all);
+    if (bytes <= 0 || syscall(SYS_getcpu, &cpu, NULL, NULL) != 0 || cpu >= CPUS_MOST)
+        return;
+    memcpy(others, all, (size_t)bytes);
+    others[cpu / WORD_BITS] &= ~(1UL << cpu % WORD_BITS);
+    if (syscall(SYS_sched_setaffinity, 0, bytes, others) == 0) /* refused if there is no other */
+        syscall(SYS_sched_setaffinity, 0, bytes, all);
+}
+
+/* The first two steps of a wait: true as soon as done(word, value), false when it is time to sleep. */
+static bool look(_Atomic uint32_t *word, bool (*done)(uint32_t now, uint32_t value), uint32_t value)
+{
+    double start = 0, now;
+    do {
         for (int i = 0; i < SPINS_A_LOOK; i++) {
             if (done(atomic_load_explicit(word, memory_order_acquire), value))
                 return true;
             relax();
         }
-        double now = pl_os_seconds();
-        if (end == 0)
-            end = now + spin_seconds;
-        else if (now > end)
-            return false;
+        now = pl_os_seconds();
+        start = start == 0 ? now : start;
+    } while (now - start < spin_seconds);
+    bool taken = false, met = false;
+    while (!met && now - start < spin_seconds + yield_seconds) {
+        sched_yield();
+        double after = pl_os_seconds();
+        taken |= after - now > crowd_seconds;
+        now = after;
+        met = done(atomic_load_explicit(word, memory_order_acquire), value);
     }
+    mind_crowd(taken, now);
+    return met;
 }
 
 static bool differs(uint32_t now, uint32_t value) { return now != value; }
@@ -86,7 +131,7 @@ static void *member_main(void *argument)
     member *m = argument;
     pl_team *t = m->team;
     for (uint32_t seen = 0;; seen++) {
-        if (!spin(&m->turn, differs, seen)) {
+        if (!look(&m->turn, differs, seen)) {
             atomic_store(&m->sleeping, 1);
             while (atomic_load(&m->turn) == seen)
                 futex_sleep(&m->turn, seen);
@@ -187,7 +232,7 @@ void pl_team_run(pl_team *t, unsigned count, void (*job)(void *self, unsigned me
             call(&t->members[i]);
     }
     job(self, 0);
-    if (count == 1 || spin(&t->pending, equals, 0))
+    if (count == 1 || look(&t->pending, equals, 0))
         return;
     atomic_store(&t->waiting, 1);
     for (uint32_t left; (left = atomic_load(&t->pending)) != 0;)
@@ -229,7 +274,7 @@ void pl_barrier_wait(pl_barrier *b)
             futex_wake(&b->round, INT_MAX);
         return;
     }
-    if (spin(&b->round, passed, round))
+    if (look(&b->round, passed, round))
         return;
     for (uint32_t now = atomic_load(&b->round); !passed(now, round); now = atomic_load(&b->round))
         if (now & 1 || atomic_compare_exchange_strong(&b->round, &now, round | 1))
@@ -246,7 +291,7 @@ void pl_gate_open(pl_gate *g, uint32_t value)
 
 void pl_gate_wait(pl_gate *g, uint32_t at_least)
 {
-    if (spin(&g->value, reached, at_least))
+    if (look(&g->value, reached, at_least))
         return;
     for (uint32_t now; !reached(now = atomic_load(&g->value), at_least);)
         futex_sleep(&g->value, now);
