@@ -35,9 +35,9 @@ char *pl_bytes_text(uint64_t bytes, char out[32]);
 bool pl_bytes_parse(const char *text, uint64_t *bytes);
 
 /* ---- element types of tensors, as safetensors names them ---- */
-#define PL_DTYPE_MAP(X)                                                                            \
-    X(F32, 4) X(F16, 2) X(BF16, 2) X(F64, 8) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U8, 1) X(BOOL, 1) \
-    X(U16, 2) X(U32, 4) X(U64, 8) X(F8_E4M3, 1) X(F8_E5M2, 1)
+#define PL_DTYPE_MAP(X) \
+    X(F32, 4)           \
+    X(F16, 2) X(BF16, 2) X(F64, 8) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U8, 1) X(BOOL, 1) X(U16, 2) X(U32, 4) X(U64, 8) X(F8_E4M3, 1) X(F8_E5M2, 1)
 typedef enum pl_dtype {
 #define PL_DTYPE_ENUM(name, bytes) PL_##name,
     PL_DTYPE_MAP(PL_DTYPE_ENUM)
@@ -45,7 +45,7 @@ typedef enum pl_dtype {
         PL_DTYPE_COUNT
 } pl_dtype;
 size_t pl_dtype_bytes(pl_dtype type);
-const char *pl_dtype_name(pl_dtype type);                     /* "BF16" */
+const char *pl_dtype_name(pl_dtype type); /* "BF16" */
 bool pl_dtype_parse(const char *name, size_t n, pl_dtype *type);
 
 /* ---- text ---- */

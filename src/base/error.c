@@ -8,13 +8,11 @@ const char *pl_version(void) { return PL_VERSION; }
 const char *pl_status_text(pl_status status)
 {
     switch (status) {
-#define PL_STATUS_CASE(name, exit_code, text)                                                      \
-    case name:                                                                                     \
-        return text;
+#define PL_STATUS_CASE(name, exit_code, text) \
+    case name: return text;
         PL_STATUS_MAP(PL_STATUS_CASE)
 #undef PL_STATUS_CASE
-    case PL_STATUS_COUNT:
-        break;
+    case PL_STATUS_COUNT: break;
     }
     return "unknown status";
 }
@@ -58,17 +56,17 @@ static size_t append_clean(char *out, size_t used, size_t capacity, const char *
     return used;
 }
 
-/* Formats into a scratch wide enough for two long paths and keeps head and tail of what is longer
- * than the record. */
-static size_t format_clean(char *out, size_t used, size_t capacity, const char *format, va_list args)
+enum { SCRATCH_BYTES = 12288 }; /* wide enough for two long paths */
+
+/* Appends a formatted text of wanted bytes, as much of it as scratch has; keeps head and tail of what
+ * is longer than the record. */
+static size_t append_line(char *out, size_t used, size_t capacity, const char scratch[SCRATCH_BYTES], int wanted)
 {
-    char scratch[12288];
-    int wanted = vsnprintf(scratch, sizeof scratch, format, args);
-    size_t n = wanted < 0 ? 0 : pl_min((size_t)wanted, sizeof scratch - 1);
+    size_t n = wanted < 0 ? 0 : pl_min((size_t)wanted, SCRATCH_BYTES - 1);
     size_t room = capacity - used - 1;
     if (n <= room / 2)
         return append_clean(out, used, capacity, scratch, n);
-    char clean[sizeof scratch + 1];
+    char clean[SCRATCH_BYTES + 1];
     size_t length = append_clean(clean, 0, sizeof clean, scratch, n);
     if (length <= room)
         return append_clean(out, used, capacity, clean, length);
@@ -96,10 +94,12 @@ pl_status pl_fail(pl_error *e, pl_status status, const char *format, ...)
     if (e) {
         pl_error_clear(e);
         e->status = status;
+        char scratch[SCRATCH_BYTES];
         va_list args;
         va_start(args, format);
-        format_clean(e->text, 0, sizeof e->text, format, args);
+        int wanted = vsnprintf(scratch, sizeof scratch, format, args);
         va_end(args);
+        append_line(e->text, 0, sizeof e->text, scratch, wanted);
     }
     return status;
 }
@@ -111,10 +111,12 @@ void pl_hint(pl_error *e, const char *format, ...)
     size_t used = strlen(e->hints);
     if (used + 64 >= sizeof e->hints)
         return;
+    char scratch[SCRATCH_BYTES];
     va_list args;
     va_start(args, format);
-    used = format_clean(e->hints, used, sizeof e->hints - 1, format, args);
+    int wanted = vsnprintf(scratch, sizeof scratch, format, args);
     va_end(args);
+    used = append_line(e->hints, used, sizeof e->hints - 1, scratch, wanted);
     e->hints[used] = '\n';
     e->hints[used + 1] = '\0';
 }
@@ -131,8 +133,7 @@ size_t pl_error_print(const pl_error *e, char *out, size_t capacity)
     size_t used = n < 0 ? 0 : (size_t)n;
     for (const char *hint = e->hints; *hint;) {
         size_t length = strcspn(hint, "\n");
-        n = snprintf(used < capacity ? out + used : NULL, used < capacity ? capacity - used : 0,
-                     "  hint: %.*s\n", (int)length, hint);
+        n = snprintf(used < capacity ? out + used : NULL, used < capacity ? capacity - used : 0, "  hint: %.*s\n", (int)length, hint);
         used += n < 0 ? 0 : (size_t)n;
         hint += length + (hint[length] == '\n');
     }

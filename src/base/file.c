@@ -14,13 +14,7 @@ pl_status pl_file_fail(const char *path, int error, const char *what, pl_error *
     return pl_fail(e, ours ? PL_MACHINE : PL_BAD_INPUT, "%s: %s: %s", path, what, strerror(error));
 }
 
-static const char *kind_text(mode_t mode)
-{
-    return S_ISDIR(mode)    ? "a folder"
-           : S_ISFIFO(mode) ? "a named pipe"
-           : S_ISSOCK(mode) ? "a socket"
-                            : "a device";
-}
+static const char *kind_text(mode_t mode) { return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a named pipe" : S_ISSOCK(mode) ? "a socket" : "a device"; }
 
 pl_status pl_file_open(const char *path, int *fd, uint64_t *bytes, pl_error *e)
 {
@@ -57,8 +51,8 @@ pl_status pl_file_read(int fd, const char *name, uint64_t offset, void *out, siz
         if (n < 0)
             return pl_fail(e, PL_MACHINE, "%s: byte %llu: cannot be read: %s", name, (unsigned long long)at, strerror(errno));
         if (n == 0)
-            return pl_fail(e, PL_BAD_INPUT, "%s: byte %llu: the file is truncated, %llu more bytes should follow", name,
-                           (unsigned long long)at, (unsigned long long)(bytes - done));
+            return pl_fail(e, PL_BAD_INPUT, "%s: byte %llu: the file is truncated, %llu more bytes should follow", name, (unsigned long long)at,
+                (unsigned long long)(bytes - done));
         done += (size_t)n;
     }
     return PL_OK;

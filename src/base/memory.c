@@ -32,10 +32,7 @@ struct pl_region_block {
 enum { BLOCK_BYTES = 1 << 16, PAGE_BYTES = 4096, ALIGN = 16 };
 _Static_assert(sizeof(struct pl_region_block) % 8 == 0, "header keeps alignment");
 
-void pl_region_init(pl_region *r, const pl_memory *memory)
-{
-    *r = (pl_region){.memory = memory ? memory : pl_memory_system()};
-}
+void pl_region_init(pl_region *r, const pl_memory *memory) { *r = (pl_region){.memory = memory ? memory : pl_memory_system()}; }
 
 static struct pl_region_block *add_block(pl_region *r, size_t bytes)
 {

@@ -9,6 +9,7 @@
 enum { LEAST_TEN = -31, MOST_TEN = 45, FRACTION_BITS = 23, LEAST_EXPONENT = -149 };
 
 /* 10^k for k = LEAST_TEN .. MOST_TEN: the leading 64 bits, rounded up. tests/base recomputes them. */
+/* clang-format off */
 static const uint64_t tens[] = {
     0x81CEB32C4B43FCF5, 0xA2425FF75E14FC32, 0xCAD2F7F5359A3B3F, 0xFD87B5F28300CA0E,
     0x9E74D1B791E07E49, 0xC612062576589DDB, 0xF79687AED3EEC552, 0x9ABE14CD44753B53,
@@ -31,6 +32,7 @@ static const uint64_t tens[] = {
     0x92EFD1B8D0CF37BF, 0xB7ABC627050305AE, 0xE596B7B0C643C71A, 0x8F7E32CE7BEA5C70,
     0xB35DBF821AE4F38C,
 };
+/* clang-format on */
 _Static_assert(PL_COUNT(tens) == MOST_TEN - LEAST_TEN + 1, "one row for each power");
 
 static int floor_log2_of_ten(int k) { return (k * 1741647) >> 19; } /* of 10^k, |k| <= 1233 */
@@ -132,12 +134,13 @@ size_t pl_float_text(float value, char out[16])
     bool negative = bits >> 31;
     if (fraction == 0 && biased == 0)
         return pl__decimal_text(negative, "0", 1, 0, out);
-    shortest s = biased ? find_shortest(fraction | 1U << FRACTION_BITS, (int)biased - 1 + LEAST_EXPONENT)
-                        : find_shortest(fraction, LEAST_EXPONENT);
+    shortest s = biased ? find_shortest(fraction | 1U << FRACTION_BITS, (int)biased - 1 + LEAST_EXPONENT) : find_shortest(fraction, LEAST_EXPONENT);
     char text[10];
     size_t at = sizeof text;
-    for (uint32_t rest = s.digits; rest; rest /= 10)
+    uint32_t rest = s.digits;
+    do
         text[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
     int exponent = s.exponent + (int)(sizeof text - at) - 1;
     size_t end = sizeof text;
     while (end > at + 1 && text[end - 1] == '0')

@@ -31,13 +31,29 @@ static bool unit_scale(const char *unit, uint64_t *scale)
         const char *name;
         uint64_t scale;
     } units[] = {
-        {"", 1}, {"B", 1},
-        {"K", 1ULL << 10}, {"KiB", 1ULL << 10}, {"kB", 1000}, {"KB", 1000}, {"k", 1ULL << 10}, {"kiB", 1ULL << 10},
-        {"M", 1ULL << 20}, {"MiB", 1ULL << 20}, {"MB", 1000000},
-        {"G", 1ULL << 30}, {"GiB", 1ULL << 30}, {"GB", 1000000000},
-        {"T", 1ULL << 40}, {"TiB", 1ULL << 40}, {"TB", 1000000000000},
-        {"P", 1ULL << 50}, {"PiB", 1ULL << 50}, {"PB", 1000000000000000},
-        {"E", 1ULL << 60}, {"EiB", 1ULL << 60}, {"EB", 1000000000000000000},
+        {"", 1},
+        {"B", 1},
+        {"K", 1ULL << 10},
+        {"KiB", 1ULL << 10},
+        {"kB", 1000},
+        {"KB", 1000},
+        {"k", 1ULL << 10},
+        {"kiB", 1ULL << 10},
+        {"M", 1ULL << 20},
+        {"MiB", 1ULL << 20},
+        {"MB", 1000000},
+        {"G", 1ULL << 30},
+        {"GiB", 1ULL << 30},
+        {"GB", 1000000000},
+        {"T", 1ULL << 40},
+        {"TiB", 1ULL << 40},
+        {"TB", 1000000000000},
+        {"P", 1ULL << 50},
+        {"PiB", 1ULL << 50},
+        {"PB", 1000000000000000},
+        {"E", 1ULL << 60},
+        {"EiB", 1ULL << 60},
+        {"EB", 1000000000000000000},
     };
     for (size_t i = 0; i < PL_COUNT(units); i++)
         if (strcmp(unit, units[i].name) == 0) {
@@ -67,6 +83,6 @@ bool pl_bytes_parse(const char *text, uint64_t *bytes)
     uint64_t scale;
     if (digits == 0 || !unit_scale(p, &scale))
         return false;
-    uint64_t part = (uint64_t)((__extension__ (unsigned __int128)fraction) * scale / ten);
+    uint64_t part = (uint64_t)((__extension__(unsigned __int128) fraction) * scale / ten);
     return pl_mul(whole, scale, &whole) && pl_add(whole, part, bytes);
 }

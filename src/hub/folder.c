@@ -98,15 +98,9 @@ static pl_status open_folder(const char *path, bool whole, const pl_memory *memo
     return status;
 }
 
-pl_status pl_folder_open(const char *path, const pl_memory *memory, pl_folder **out, pl_error *e)
-{
-    return open_folder(path, true, memory, out, e);
-}
+pl_status pl_folder_open(const char *path, const pl_memory *memory, pl_folder **out, pl_error *e) { return open_folder(path, true, memory, out, e); }
 
-pl_status pl_folder_open_config(const char *path, const pl_memory *memory, pl_folder **out, pl_error *e)
-{
-    return open_folder(path, false, memory, out, e);
-}
+pl_status pl_folder_open_config(const char *path, const pl_memory *memory, pl_folder **out, pl_error *e) { return open_folder(path, false, memory, out, e); }
 
 void pl_folder_close(pl_folder *f)
 {

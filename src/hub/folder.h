@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 
 enum {
-    PL__SMALL_JSON = 1 << 16,       /* modules.json, a module's config.json ... */
-    PL__CONFIG_JSON = 1 << 20,      /* config.json: 20,000 labels fit */
-    PL__TOKENIZER_JSON = 1 << 26,   /* tokenizer_config.json, streamed */
-    PL__INDEX_JSON = 1 << 26,       /* model.safetensors.index.json, streamed */
-    PL__HEADER_BYTES = 100000000,   /* what the safetensors library allows */
-    PL__MOST_TENSORS = 1 << 16,     /* of one folder */
+    PL__SMALL_JSON = 1 << 16,     /* modules.json, a module's config.json ... */
+    PL__CONFIG_JSON = 1 << 20,    /* config.json: 20,000 labels fit */
+    PL__TOKENIZER_JSON = 1 << 26, /* tokenizer_config.json, streamed */
+    PL__INDEX_JSON = 1 << 26,     /* model.safetensors.index.json, streamed */
+    PL__HEADER_BYTES = 100000000, /* what the safetensors library allows */
+    PL__MOST_TENSORS = 1 << 16,   /* of one folder */
     PL__MOST_FILES = 1000,
     PL__MOST_LABELS = 1 << 16,
     PL__JSON_DEPTH = 128,
@@ -82,8 +82,8 @@ pl_status pl__load(pl_folder *f, const char *path, bool array, json_t **out, pl_
 void pl__forget(pl_folder *f, json_t *value);
 
 /* ---- safetensors.c, table.c, weights.c ---- */
-/* Opens one file and adds its tensors to the table; *file is its index. */
-pl_status pl__safetensors_open(pl_folder *f, const char *path, pl__table *table, uint32_t *file, pl_error *e);
+/* Opens one file and adds its tensors to the table; *index is its place among files. */
+pl_status pl__safetensors_open(pl_folder *f, const char *path, pl__table *table, uint32_t *index, pl_error *e);
 /* Sorts by name; refuses names that stand twice and, in each file, overlaps, gaps and a rest. */
 pl_status pl__table_seal(pl_folder *f, pl__table *table, pl_error *e);
 pl__tensor *pl__table_find(const pl__table *table, const char *name);

@@ -28,12 +28,12 @@ typedef struct pl_tensor_view {
 
 /* Pooling modes as sentence-transformers names them, in the order in which it concatenates those of
  * its older configs: newer name, older key. */
-#define PL_HUB_POOLING_MAP(X)                                                                      \
-    X(CLS, "cls", "pooling_mode_cls_token")                                                        \
-    X(MAX, "max", "pooling_mode_max_tokens")                                                       \
-    X(MEAN, "mean", "pooling_mode_mean_tokens")                                                    \
-    X(SQRT_MEAN, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens")                      \
-    X(WEIGHTED_MEAN, "weightedmean", "pooling_mode_weightedmean_tokens")                           \
+#define PL_HUB_POOLING_MAP(X)                                                 \
+    X(CLS, "cls", "pooling_mode_cls_token")                                   \
+    X(MAX, "max", "pooling_mode_max_tokens")                                  \
+    X(MEAN, "mean", "pooling_mode_mean_tokens")                               \
+    X(SQRT_MEAN, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens") \
+    X(WEIGHTED_MEAN, "weightedmean", "pooling_mode_weightedmean_tokens")      \
     X(LAST, "lasttoken", "pooling_mode_lasttoken")
 typedef enum pl_hub_pooling {
 #define PL_HUB_POOLING_ENUM(id, name, key) PL_HUB_POOLING_##id,
@@ -46,13 +46,13 @@ typedef enum pl_hub_pooling {
 typedef enum pl_module_kind { PL_MODULE_TRANSFORMER, PL_MODULE_POOLING, PL_MODULE_DENSE, PL_MODULE_NORMALIZE } pl_module_kind;
 typedef struct pl_module {
     pl_module_kind kind;
-    uint32_t pooling;                /* POOLING: a bit per pl_hub_pooling */
-    uint32_t pooling_count;          /* POOLING: how many modes, at least 1 */
+    uint32_t pooling;                            /* POOLING: a bit per pl_hub_pooling */
+    uint32_t pooling_count;                      /* POOLING: how many modes, at least 1 */
     uint8_t pooling_order[PL_HUB_POOLING_COUNT]; /* POOLING: pl_hub_pooling in the order of concatenation; a newer config may have any */
-    uint64_t in_features, out_features; /* DENSE; POOLING: the token embeddings' width (0: not given) and pooling_count times it */
-    bool has_bias;                   /* DENSE */
-    const char *activation;          /* DENSE: "tanh", "linear", ... a name that ACT2FN knows */
-    const pl_tensor_view *weight, *bias; /* DENSE */
+    uint64_t in_features, out_features;          /* DENSE; POOLING: the token embeddings' width (0: not given) and pooling_count times it */
+    bool has_bias;                               /* DENSE */
+    const char *activation;                      /* DENSE: "tanh", "linear", ... a name that ACT2FN knows */
+    const pl_tensor_view *weight, *bias;         /* DENSE */
 } pl_module;
 
 typedef struct pl_folder pl_folder;
@@ -83,7 +83,7 @@ const pl_tensor_view *pl_folder_tensor(const pl_folder *f, const char *name); /*
 size_t pl_folder_modules(const pl_folder *f); /* 0: no modules.json */
 const pl_module *pl_folder_module(const pl_folder *f, size_t index);
 
-size_t pl_folder_labels(const pl_folder *f); /* num_labels: from id2label, else num_labels, else 2 */
+size_t pl_folder_labels(const pl_folder *f);                   /* num_labels: from id2label, else num_labels, else 2 */
 const char *pl_folder_label(const pl_folder *f, size_t index); /* "LABEL_0" where id2label is absent */
 typedef enum pl_problem { PL_PROBLEM_SINGLE, PL_PROBLEM_MULTI, PL_PROBLEM_REGRESSION } pl_problem;
 pl_problem pl_folder_problem(const pl_folder *f); /* null: one label is regression, else single */

@@ -16,20 +16,6 @@ static bool read_id(const char *key, size_t count, size_t *id)
     return value < count;
 }
 
-/* A label as text: numbers, which some configs have, as they are written. */
-static const char *label_text(pl_folder *f, const json_t *value, pl_error *e)
-{
-    char number[64];
-    if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value))
-        return json_string_value(value);
-    if (json_is_integer(value)) {
-        pl_json_show(value, number);
-        return pl__copy(f, number, strlen(number), e);
-    }
-    pl_fail(e, PL_BAD_INPUT, "%s: id2label: a label is %s, a string would be right", f->config.path, pl_json_show(value, number));
-    return NULL;
-}
-
 static pl_status read_names(pl_folder *f, const json_t *names, pl_error *e)
 {
     const char *path = f->config.path;
@@ -44,10 +30,13 @@ static pl_status read_names(pl_folder *f, const json_t *names, pl_error *e)
     for (void *at = json_object_iter((json_t *)(uintptr_t)names); at; at = json_object_iter_next((json_t *)(uintptr_t)names, at)) {
         size_t id;
         if (!read_id(json_object_iter_key(at), f->label_count, &id))
-            return pl_fail(e, PL_BAD_INPUT, "%s: id2label: key \"%s\", the numbers \"0\" to \"%zu\" would be right", path, json_object_iter_key(at), f->label_count - 1);
-        f->labels[id] = label_text(f, json_object_iter_value(at), e); /* keys differ, so each id comes once */
-        if (!f->labels[id])
-            return json_is_integer(json_object_iter_value(at)) ? PL_MACHINE : PL_BAD_INPUT;
+            return pl_fail(
+                e, PL_BAD_INPUT, "%s: id2label: key \"%s\", the numbers \"0\" to \"%zu\" would be right", path, json_object_iter_key(at), f->label_count - 1);
+        const json_t *name = json_object_iter_value(at);
+        char shown[64];
+        if (!json_is_string(name) || strlen(json_string_value(name)) != json_string_length(name))
+            return pl_fail(e, PL_BAD_INPUT, "%s: id2label: label %zu is %s, a string would be right", path, id, pl_json_show(name, shown));
+        f->labels[id] = json_string_value(name); /* keys differ, so each id comes once */
     }
     return PL_OK;
 }

@@ -7,8 +7,12 @@ static pl_status read_sentence_length(pl_folder *f, pl_error *e)
 {
     /* the names that sentence-transformers tries, in its order */
     static const char *const names[] = {
-        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
-        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
+        "sentence_bert_config.json",
+        "sentence_roberta_config.json",
+        "sentence_distilbert_config.json",
+        "sentence_camembert_config.json",
+        "sentence_albert_config.json",
+        "sentence_xlm-roberta_config.json",
         "sentence_xlnet_config.json",
     };
     for (size_t i = 0; i < PL_COUNT(names); i++) {

@@ -61,8 +61,7 @@ bool pl__stays_inside(const char *path, size_t n)
 
 pl_status pl__load(pl_folder *f, const char *path, bool array, json_t **out, pl_error *e)
 {
-    pl_status status = array ? pl_json_load_array(path, PL__SMALL_JSON, &f->memory, out, e)
-                             : pl_json_load_with(path, PL__SMALL_JSON, &f->memory, out, e);
+    pl_status status = array ? pl_json_load_array(path, PL__SMALL_JSON, &f->memory, out, e) : pl_json_load_with(path, PL__SMALL_JSON, &f->memory, out, e);
     if (!status)
         pl__heap(f, pl_json_held(*out), 0);
     return status;

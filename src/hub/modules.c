@@ -20,8 +20,10 @@ static pl_status read_entry(const char *path, const json_t *list, size_t index, 
 {
     const json_t *entry = json_array_get(list, index);
     const json_t *type = json_object_get(entry, "type"), *folder = json_object_get(entry, "path");
-    if (!json_is_string(type) || !json_is_string(folder))
-        return pl_fail(e, PL_BAD_INPUT, "%s: module %zu: must be an object with the strings \"type\" and \"path\"", path, index);
+    if (!json_is_string(type) || !json_is_string(folder)) {
+        pl_fail(e, PL_BAD_INPUT, "%s: module %zu: must be an object with the strings \"type\" and \"path\"", path, index);
+        return PL_BAD_INPUT;
+    }
     out->type = json_string_value(type);
     out->path = json_string_value(folder);
     const char *dot = strrchr(out->type, '.');
@@ -42,7 +44,7 @@ pl_status pl__modules_find(pl_folder *f, json_t **out, pl_error *e)
     pl_status status = pl__load(f, path, true, out, e);
     if (!status && json_array_size(*out) == 0)
         return pl_fail(e, PL_BAD_INPUT, "%s: names no module, a Transformer comes first", path);
-    module_entry first;
+    module_entry first = {NULL, NULL, NULL};
     if (!status)
         status = read_entry(path, *out, 0, &first, e);
     if (status)
@@ -67,7 +69,8 @@ static pl_status add_mode(pl_json_doc d, const char *name, pl_module *m, pl_erro
     while (mode < PL_HUB_POOLING_COUNT && (!name || strcmp(name, pooling_names[mode]) != 0))
         mode++;
     if (mode == PL_HUB_POOLING_COUNT)
-        return pl_fail(e, PL_BAD_INPUT, "%s: pooling_mode: \"%s\" is not supported; cls, max, mean, mean_sqrt_len_tokens, weightedmean and lasttoken are", d.path, name ? name : "what is no string");
+        return pl_fail(e, PL_BAD_INPUT, "%s: pooling_mode: \"%s\" is not supported; cls, max, mean, mean_sqrt_len_tokens, weightedmean and lasttoken are",
+            d.path, name ? name : "what is no string");
     if (m->pooling >> mode & 1)
         return pl_fail(e, PL_BAD_INPUT, "%s: pooling_mode: \"%s\" stands there twice", d.path, name);
     m->pooling |= 1U << mode;
@@ -89,9 +92,10 @@ static pl_status read_mode_names(pl_json_doc d, pl_module *m, pl_error *e)
     return m->pooling_count ? PL_OK : pl_fail(e, PL_BAD_INPUT, "%s: pooling_mode: names no mode", d.path);
 }
 
-/* The older flags, one a mode; none set means mean. */
+/* The older flags, one a mode; without any, it is mean. */
 static pl_status read_mode_flags(pl_json_doc d, pl_module *m, pl_error *e)
 {
+    bool given = false;
     for (void *at = json_object_iter((json_t *)(uintptr_t)d.root); at; at = json_object_iter_next((json_t *)(uintptr_t)d.root, at)) {
         const char *key = json_object_iter_key(at);
         size_t mode = 0;
@@ -99,6 +103,7 @@ static pl_status read_mode_flags(pl_json_doc d, pl_module *m, pl_error *e)
             mode++;
         if (mode == PL_HUB_POOLING_COUNT && strncmp(key, "pooling_mode_", 13) == 0 && !json_is_false(json_object_iter_value(at)))
             return pl_fail(e, PL_BAD_INPUT, "%s: %s: is not a pooling that is supported", d.path, key);
+        given = given || mode < PL_HUB_POOLING_COUNT;
     }
     for (size_t mode = 0; mode < PL_HUB_POOLING_COUNT; mode++) {
         bool set;
@@ -108,6 +113,8 @@ static pl_status read_mode_flags(pl_json_doc d, pl_module *m, pl_error *e)
         if (status)
             return status;
     }
+    if (!m->pooling_count && given)
+        return pl_fail(e, PL_BAD_INPUT, "%s: no pooling_mode is true, one or more would be right", d.path);
     return m->pooling_count ? PL_OK : add_mode(d, "mean", m, e);
 }
 
@@ -129,8 +136,15 @@ static pl_status read_pooling(pl_folder *f, pl_json_doc d, const char *folder, p
 static const char *activation_name(const char *type)
 {
     static const char *const names[][2] = {
-        {"Tanh", "tanh"}, {"Identity", "linear"}, {"ReLU", "relu"}, {"GELU", "gelu"}, {"SiLU", "silu"}, {"Sigmoid", "sigmoid"},
-        {"ReLU6", "relu6"}, {"LeakyReLU", "leaky_relu"}, {"Mish", "mish"},
+        {"Tanh", "tanh"},
+        {"Identity", "linear"},
+        {"ReLU", "relu"},
+        {"GELU", "gelu"},
+        {"SiLU", "silu"},
+        {"Sigmoid", "sigmoid"},
+        {"ReLU6", "relu6"},
+        {"LeakyReLU", "leaky_relu"},
+        {"Mish", "mish"},
     };
     const char *dot = strrchr(type, '.');
     if (!dot || strncmp(type, "torch.nn.", 9) != 0)
@@ -157,7 +171,8 @@ static pl_status check_places(pl_json_doc d, pl_error *e)
     return PL_OK;
 }
 
-static pl_status dense_tensor(pl_folder *f, const pl__table *table, uint32_t file, const char *name, uint32_t rank, const pl_module *m, const pl_tensor_view **out, pl_error *e)
+static pl_status dense_tensor(
+    pl_folder *f, const pl__table *table, uint32_t file, const char *name, uint32_t rank, const pl_module *m, const pl_tensor_view **out, pl_error *e)
 {
     const char *path = f->files[file].path;
     const pl__tensor *t = pl__table_find(table, name);
@@ -165,9 +180,11 @@ static pl_status dense_tensor(pl_folder *f, const pl__table *table, uint32_t fil
         return pl_fail(e, PL_BAD_INPUT, "%s: tensor \"%s\" is missing", path, name);
     const pl_tensor_view *v = *out = &t->view;
     if (v->rank != rank || v->shape[0] != m->out_features || (rank == 2 && v->shape[1] != m->in_features))
-        return pl_fail(e, PL_BAD_INPUT, "%s: tensor \"%s\": its shape does not fit in_features %llu and out_features %llu of config.json", path, name, (unsigned long long)m->in_features, (unsigned long long)m->out_features);
+        return pl_fail(e, PL_BAD_INPUT, "%s: tensor \"%s\": its shape does not fit in_features %llu and out_features %llu of config.json", path, name,
+            (unsigned long long)m->in_features, (unsigned long long)m->out_features);
     if (v->type != PL_F32 && v->type != PL_F16 && v->type != PL_BF16 && v->type != PL_F64)
-        return pl_fail(e, PL_BAD_INPUT, "%s: tensor \"%s\": weights of type %s are not supported, F32, F16, BF16 and F64 are", path, name, pl_dtype_name(v->type));
+        return pl_fail(
+            e, PL_BAD_INPUT, "%s: tensor \"%s\": weights of type %s are not supported, F32, F16, BF16 and F64 are", path, name, pl_dtype_name(v->type));
     return PL_OK;
 }
 
@@ -213,7 +230,8 @@ static pl_status read_dense(pl_folder *f, pl_json_doc d, const char *folder, pl_
     if (!status)
         status = pl_json_text(d, "activation_function", "torch.nn.modules.activation.Tanh", &activation, e);
     if (!status && !(m->activation = activation_name(activation)))
-        status = pl_fail(e, PL_BAD_INPUT, "%s: activation_function: \"%s\" is not supported, torch.nn's Tanh, Identity, ReLU, GELU, SiLU, Sigmoid and the like are", d.path, activation);
+        status = pl_fail(e, PL_BAD_INPUT,
+            "%s: activation_function: \"%s\" is not supported, torch.nn's Tanh, Identity, ReLU, GELU, SiLU, Sigmoid and the like are", d.path, activation);
     return status ? status : read_dense_weights(f, folder, m, e);
 }
 
@@ -238,7 +256,8 @@ static pl_status read_module(pl_folder *f, const char *path, size_t index, const
     while (kind < PL_COUNT(kinds) && strcmp(entry->kind, kinds[kind]) != 0)
         kind++;
     if (kind == PL_COUNT(kinds) || strncmp(entry->type, "sentence_transformers.", 22) != 0)
-        return pl_fail(e, PL_BAD_INPUT, "%s: module %zu: \"%s\" is not supported; Transformer, Pooling, Dense and Normalize of sentence_transformers are", path, index, entry->type);
+        return pl_fail(e, PL_BAD_INPUT, "%s: module %zu: \"%s\" is not supported; Transformer, Pooling, Dense and Normalize of sentence_transformers are", path,
+            index, entry->type);
     m->kind = (pl_module_kind)kind;
     if ((index == 0) != (m->kind == PL_MODULE_TRANSFORMER))
         return pl_fail(e, PL_BAD_INPUT, "%s: module %zu: is %s, one Transformer must come first and others follow", path, index, entry->kind);
@@ -268,7 +287,7 @@ pl_status pl__modules_read(pl_folder *f, const json_t *list, pl_error *e)
         return PL_MACHINE;
     f->module_count = count;
     for (size_t i = 0; i < count; i++) {
-        module_entry entry;
+        module_entry entry = {NULL, NULL, NULL};
         pl_status status = read_entry(path, list, i, &entry, e);
         if (!status)
             status = read_module(f, path, i, &entry, &f->modules[i], e);

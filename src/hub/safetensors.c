@@ -111,10 +111,10 @@ static pl_status read_fields(header *h, pl_tensor_view *t, uint64_t offsets[2])
         if (i < PL_COUNT(keys) && (seen >> i & 1))
             return pl_json_fail(h->w, h->e, "tensor \"%s\": %s stands there twice", t->name, keys[i]);
         seen |= 1U << i;
-        status = i == 0   ? read_dtype(h, event, t)
-                 : i == 1 ? read_shape(h, event, t)
-                 : i == 2 ? read_offsets(h, event, t->name, offsets)
-                          : pl_json_skip(h->w, h->e);
+        status = i == 0 ? read_dtype(h, event, t)
+            : i == 1    ? read_shape(h, event, t)
+            : i == 2    ? read_offsets(h, event, t->name, offsets)
+                        : pl_json_skip(h->w, h->e);
         if (status)
             return status;
     }
@@ -142,11 +142,14 @@ static pl_status check_bounds(header *h, pl_tensor_view *t, const uint64_t offse
         if (!pl_mul(bytes, t->shape[i], &bytes))
             return pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": shape %s is more than any file holds", path, t->name, shape_text(t, shape));
     if (offsets[0] > offsets[1])
-        return pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": data_offsets end at %llu, before they begin at %llu", path, t->name, (unsigned long long)offsets[1], (unsigned long long)offsets[0]);
+        return pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": data_offsets end at %llu, before they begin at %llu", path, t->name,
+            (unsigned long long)offsets[1], (unsigned long long)offsets[0]);
     if (offsets[1] - offsets[0] != bytes)
-        return pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": shape %s of %s is %llu bytes, data_offsets give %llu", path, t->name, shape_text(t, shape), pl_dtype_name(t->type), (unsigned long long)bytes, (unsigned long long)(offsets[1] - offsets[0]));
+        return pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": shape %s of %s is %llu bytes, data_offsets give %llu", path, t->name,
+            shape_text(t, shape), pl_dtype_name(t->type), (unsigned long long)bytes, (unsigned long long)(offsets[1] - offsets[0]));
     if (offsets[1] > h->file->bytes) {
-        pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": its data end at byte %llu, the file has %llu: it is cut", path, t->name, (unsigned long long)offsets[1], (unsigned long long)h->file->bytes);
+        pl_fail(h->e, PL_BAD_INPUT, "%s: header: tensor \"%s\": its data end at byte %llu, the file has %llu: it is cut", path, t->name,
+            (unsigned long long)offsets[1], (unsigned long long)h->file->bytes);
         pl_hint(h->e, "get the file again; its download may not have finished");
         return PL_BAD_INPUT;
     }
@@ -226,9 +229,11 @@ static pl_status read_length(const pl__file *file, uint64_t *length, pl_error *e
     for (size_t i = LENGTH_BYTES; i-- > 0;)
         *length = *length << 8 | bytes[i];
     if (*length > PL__HEADER_BYTES)
-        return pl_fail(e, PL_BAD_INPUT, "%s: header: a length of %llu bytes, more than the %d that safetensors allows: this is no safetensors file", file->path, (unsigned long long)*length, PL__HEADER_BYTES);
+        return pl_fail(e, PL_BAD_INPUT, "%s: header: a length of %llu bytes, more than the %d that safetensors allows: this is no safetensors file", file->path,
+            (unsigned long long)*length, PL__HEADER_BYTES);
     if (*length > size - LENGTH_BYTES) {
-        pl_fail(e, PL_BAD_INPUT, "%s: header: has %llu bytes by its own account, the file ends after %llu: it is cut", file->path, (unsigned long long)*length, (unsigned long long)(size - LENGTH_BYTES));
+        pl_fail(e, PL_BAD_INPUT, "%s: header: has %llu bytes by its own account, the file ends after %llu: it is cut", file->path, (unsigned long long)*length,
+            (unsigned long long)(size - LENGTH_BYTES));
         pl_hint(e, "get the file again; its download may not have finished");
         return PL_BAD_INPUT;
     }
@@ -253,7 +258,7 @@ static pl__file *add_file(pl_folder *f, pl_error *e)
     return &f->files[f->file_count];
 }
 
-pl_status pl__safetensors_open(pl_folder *f, const char *path, pl__table *table, uint32_t *out, pl_error *e)
+pl_status pl__safetensors_open(pl_folder *f, const char *path, pl__table *table, uint32_t *index, pl_error *e)
 {
     pl__file *file = add_file(f, e);
     if (!file)
@@ -263,7 +268,7 @@ pl_status pl__safetensors_open(pl_folder *f, const char *path, pl__table *table,
     pl_status status = pl_file_open(path, &file->fd, &size, e);
     if (status)
         return status;
-    *out = f->file_count++; /* from here on, closing the folder closes it */
+    *index = f->file_count++; /* from here on, closing the folder closes it */
     if (fstat(file->fd, &file->stat) != 0)
         return pl_fail(e, PL_MACHINE, "%s: cannot be examined", path);
     status = read_length(file, &length, e);
@@ -275,7 +280,7 @@ pl_status pl__safetensors_open(pl_folder *f, const char *path, pl__table *table,
     char name[4352];
     snprintf(name, sizeof name, "%s: header", path);
     const pl_json_limits limits = {.scalar_bytes = PL__JSON_SCALAR, .depth = PL__JSON_DEPTH, .bytes = PL__HEADER_BYTES};
-    header h = {.f = f, .file = file, .file_index = *out, .table = table, .e = e};
+    header h = {.f = f, .file = file, .file_index = *index, .table = table, .e = e};
     status = pl_json_open_range(file->fd, name, LENGTH_BYTES, length, &limits, &f->memory, &h.w, e);
     if (status)
         return status;

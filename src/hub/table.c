@@ -62,14 +62,17 @@ static pl_status check_file(const pl__file *file, pl__tensor *const *tensors, si
     for (size_t i = 0; i < count; i++) {
         const pl_tensor_view *t = &tensors[i]->view;
         if (t->offset < end)
-            return pl_fail(e, PL_BAD_INPUT, "%s: header: tensors \"%s\" and \"%s\" overlap, each byte must belong to one", file->path, tensors[i - 1]->view.name, t->name);
+            return pl_fail(
+                e, PL_BAD_INPUT, "%s: header: tensors \"%s\" and \"%s\" overlap, each byte must belong to one", file->path, tensors[i - 1]->view.name, t->name);
         if (t->offset > end)
-            return pl_fail(e, PL_BAD_INPUT, "%s: header: the %llu bytes before tensor \"%s\" belong to none, tensors must follow without gaps", file->path, (unsigned long long)(t->offset - end), t->name);
+            return pl_fail(e, PL_BAD_INPUT, "%s: header: the %llu bytes before tensor \"%s\" belong to none, tensors must follow without gaps", file->path,
+                (unsigned long long)(t->offset - end), t->name);
         end = t->offset + t->bytes;
     }
     uint64_t rest = file->data + file->bytes - end;
     if (rest > 0)
-        return pl_fail(e, PL_BAD_INPUT, "%s: header: the last %llu bytes of the file belong to no tensor, the file must end with the last one", file->path, (unsigned long long)rest);
+        return pl_fail(e, PL_BAD_INPUT, "%s: header: the last %llu bytes of the file belong to no tensor, the file must end with the last one", file->path,
+            (unsigned long long)rest);
     return PL_OK;
 }
 

@@ -147,7 +147,9 @@ static pl_status refuse_missing(pl_folder *f, pl_error *e)
             class = "AutoModel";
         pl_fail(e, PL_BAD_INPUT, "%s: is not read, model.safetensors would be right", path);
         if (i < 2)
-            pl_hint(e, "convert it once: python3 -c \"from transformers import %s as M; M.from_pretrained('%s').save_pretrained('%s', safe_serialization=True)\"", class, f->path, f->path);
+            pl_hint(e,
+                "convert it once: python3 -c \"from transformers import %s as M; M.from_pretrained('%s').save_pretrained('%s', safe_serialization=True)\"",
+                class, f->path, f->path);
         return PL_BAD_INPUT;
     }
     return pl_fail(e, PL_BAD_INPUT, "%s: there is no model.safetensors in it (nor model.safetensors.index.json)", f->path);
@@ -188,15 +190,12 @@ void pl_folder_drop(const pl_folder *f, uint32_t file, uint64_t offset, uint64_t
     (void)posix_fadvise(f->files[file].fd, (off_t)offset, (off_t)bytes, POSIX_FADV_DONTNEED);
 }
 
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
+static bool same_time(const struct timespec *a, const struct timespec *b) { return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec; }
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && same_time(&a->st_mtim, &b->st_mtim) &&
+        same_time(&a->st_ctim, &b->st_ctim);
 }
 
 pl_status pl_folder_unchanged(const pl_folder *f, pl_error *e)

@@ -31,10 +31,7 @@ static pl_status load(const char *path, size_t max_bytes, const pl_memory *memor
     return status;
 }
 
-pl_status pl_json_load(const char *path, size_t max_bytes, json_t **out, pl_error *e)
-{
-    return load(path, max_bytes, NULL, PL_JSON_OBJECT, out, e);
-}
+pl_status pl_json_load(const char *path, size_t max_bytes, json_t **out, pl_error *e) { return load(path, max_bytes, NULL, PL_JSON_OBJECT, out, e); }
 
 pl_status pl_json_load_with(const char *path, size_t max_bytes, const pl_memory *memory, json_t **out, pl_error *e)
 {

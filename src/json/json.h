@@ -8,7 +8,17 @@
 #include <jansson.h>
 
 /* ---- the walker: pull events from a file or a buffer, never holding more than one scalar ---- */
-typedef enum pl_json_event { PL_JSON_OBJECT, PL_JSON_ARRAY, PL_JSON_END, PL_JSON_STRING, PL_JSON_NUMBER, PL_JSON_TRUE, PL_JSON_FALSE, PL_JSON_NULL, PL_JSON_DONE } pl_json_event;
+typedef enum pl_json_event {
+    PL_JSON_OBJECT,
+    PL_JSON_ARRAY,
+    PL_JSON_END,
+    PL_JSON_STRING,
+    PL_JSON_NUMBER,
+    PL_JSON_TRUE,
+    PL_JSON_FALSE,
+    PL_JSON_NULL,
+    PL_JSON_DONE
+} pl_json_event;
 
 typedef struct pl_json_walker pl_json_walker;
 
@@ -21,9 +31,11 @@ typedef struct pl_json_limits {
 /* Opens a file (name is used in messages). Buffers come from memory. */
 pl_status pl_json_open(const char *path, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e);
 /* The same over fd's bytes [offset, offset + bytes): a safetensors header. The fd stays the caller's. */
-pl_status pl_json_open_range(int fd, const char *name, uint64_t offset, uint64_t bytes, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e);
+pl_status pl_json_open_range(
+    int fd, const char *name, uint64_t offset, uint64_t bytes, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e);
 /* The same over text[0..n), which must outlive the walker. */
-pl_status pl_json_open_text(const char *text, size_t n, const char *name, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e);
+pl_status pl_json_open_text(
+    const char *text, size_t n, const char *name, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e);
 void pl_json_close(pl_json_walker *w); /* NULL is allowed */
 
 /* The next event. Inside an object each value's event comes with its key (pl_json_key). Syntax is

@@ -45,10 +45,10 @@ static void skip_blanks(pl_json_walker *w)
 
 static uint64_t column(const pl_json_walker *w) { return w->window_at + w->at - w->line_start + 1; }
 
-static pl_status fail_at(const pl_json_walker *w, pl_error *e, uint64_t line, uint64_t at_column, const char *format, va_list args)
+enum { WHAT_BYTES = 8192 }; /* a long name fits; pl_fail cuts what does not fit its record */
+
+static pl_status fail_at(const pl_json_walker *w, pl_error *e, uint64_t line, uint64_t at_column, const char *what)
 {
-    char what[8192];
-    vsnprintf(what, sizeof what, format, args);
     return pl_fail(e, PL_BAD_INPUT, "%s: line %llu, column %llu: %s", w->name, (unsigned long long)line, (unsigned long long)at_column, what);
 }
 
@@ -56,20 +56,22 @@ pl_status pl__json_syntax(pl_json_walker *w, const char *format, ...)
 {
     if (w->failed)
         return w->failed;
+    char what[WHAT_BYTES];
     va_list args;
     va_start(args, format);
-    w->failed = fail_at(w, w->e, w->line, column(w), format, args);
+    vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return w->failed;
+    return w->failed = fail_at(w, w->e, w->line, column(w), what);
 }
 
 pl_status pl_json_fail(const pl_json_walker *w, pl_error *e, const char *format, ...)
 {
+    char what[WHAT_BYTES];
     va_list args;
     va_start(args, format);
-    pl_status status = fail_at(w, e, w->token_line, w->token_column, format, args);
+    vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return status;
+    return fail_at(w, e, w->token_line, w->token_column, what);
 }
 
 pl_status pl__json_reserve(pl_json_walker *w, size_t n)
@@ -109,8 +111,10 @@ static pl_status make(const char *name, const pl_json_limits *limits, const pl_m
     size_t bytes = sizeof(pl_json_walker) + nesting + name_bytes + window;
     memory = memory ? memory : pl_memory_system();
     pl_json_walker *w = memory->take(memory->self, bytes);
-    if (!w)
-        return pl_fail_no_memory(e, bytes, name);
+    if (!w) {
+        pl_fail_no_memory(e, bytes, name);
+        return PL_MACHINE;
+    }
     *w = (pl_json_walker){.memory = memory, .own_bytes = bytes, .limits = *limits, .fd = -1, .line = 1};
     w->limits.depth = depth;
     w->nesting = (uint64_t *)(w + 1);
@@ -132,7 +136,8 @@ static pl_status check_length(const char *name, uint64_t bytes, uint64_t most, p
     return PL_OK;
 }
 
-pl_status pl_json_open_range(int fd, const char *name, uint64_t offset, uint64_t bytes, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e)
+pl_status pl_json_open_range(
+    int fd, const char *name, uint64_t offset, uint64_t bytes, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e)
 {
     *out = NULL;
     pl_status status = check_length(name, bytes, limits->bytes, e);
@@ -163,7 +168,8 @@ pl_status pl_json_open(const char *path, const pl_json_limits *limits, const pl_
     return status;
 }
 
-pl_status pl_json_open_text(const char *text, size_t n, const char *name, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e)
+pl_status pl_json_open_text(
+    const char *text, size_t n, const char *name, const pl_json_limits *limits, const pl_memory *memory, pl_json_walker **out, pl_error *e)
 {
     *out = NULL;
     pl_status status = check_length(name, n, limits->bytes, e);
@@ -190,10 +196,7 @@ void pl_json_close(pl_json_walker *w)
 
 /* ---- structure ---- */
 
-static bool in_object(const pl_json_walker *w)
-{
-    return w->depth > 0 && (w->nesting[(w->depth - 1) / 64] >> ((w->depth - 1) % 64) & 1);
-}
+static bool in_object(const pl_json_walker *w) { return w->depth > 0 && (w->nesting[(w->depth - 1) / 64] >> ((w->depth - 1) % 64) & 1); }
 
 static pl_status open_container(pl_json_walker *w, bool object, pl_json_event *event)
 {
