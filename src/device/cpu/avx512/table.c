@@ -1,24 +1,19 @@
-#include "device/cpu/reference/reference.h"
+#include "device/cpu/avx512/avx512.h"
 #include "device/cpu/tables.h"
-
-static size_t no_workspace(size_t rows, size_t depth)
-{
-    (void)rows;
-    (void)depth;
-    return 0;
-}
+#include "device/cpu/reference/reference.h"
+#include "device/cpu/vector/vec_product.h"
 
 const pl_kernels pl__avx512_f32 = {
     .name = "avx512",
     .compute = PL_F32,
-    .panel = 32,
+    .panel = VF_PANEL,
     .depth_step = 1,
     .enter = pl__fp_enter,
     .leave = pl__fp_leave,
-    .packed_bytes = pl__ref_packed_bytes,
-    .pack = pl__ref_pack_f32,
-    .gemm_workspace = no_workspace,
-    .gemm = pl__ref_gemm_f32,
+    .packed_bytes = pl__avx512_packed_bytes_f32,
+    .pack = pl__avx512_pack_f32,
+    .gemm_workspace = pl__avx512_gemm_workspace_f32,
+    .gemm = pl__avx512_gemm_f32,
     .attention_workspace = pl__ref_attention_workspace,
     .attention = pl__ref_attention,
     .norm = pl__ref_norm,
@@ -32,14 +27,14 @@ const pl_kernels pl__avx512_f32 = {
 const pl_kernels pl__avx512_bf16_by_f32 = {
     .name = "avx512",
     .compute = PL_BF16,
-    .panel = 32,
+    .panel = VF_PANEL,
     .depth_step = 1,
     .enter = pl__fp_enter,
     .leave = pl__fp_leave,
-    .packed_bytes = pl__ref_packed_bytes,
-    .pack = pl__ref_pack_bf16,
-    .gemm_workspace = no_workspace,
-    .gemm = pl__ref_gemm_bf16,
+    .packed_bytes = pl__avx512_packed_bytes_bf16,
+    .pack = pl__avx512_pack_bf16,
+    .gemm_workspace = pl__avx512_gemm_workspace_bf16,
+    .gemm = pl__avx512_gemm_bf16,
     .attention_workspace = pl__ref_attention_workspace,
     .attention = pl__ref_attention,
     .norm = pl__ref_norm,
