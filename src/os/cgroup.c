@@ -27,11 +27,13 @@ static bool lists(const char *list, const char *word)
 }
 
 /* The path field of "4:cpu,memory:/path", or of "0::/path" in version 2. */
-static bool own_path(const pl_os_view *view, int version, const char *controller, char path[PL__PATH])
+static bool group_path(const pl_os_view *view, long pid, int version, const char *controller, char path[PL__PATH])
 {
+    char name[32];
     pl__lines l;
     bool found = false;
-    if (pl__lines_open(&l, view->proc, "self/cgroup"))
+    snprintf(name, sizeof name, "%ld/cgroup", pid);
+    if (pl__lines_open(&l, view->proc, pid ? name : "self/cgroup"))
         for (char *line; !found && (line = pl__lines_next(&l));) {
             char *list = strchr(line, ':');
             char *at = list ? strchr(list + 1, ':') : NULL;
@@ -146,10 +148,10 @@ static bool customary(const pl_os_view *view, int version, const char *controlle
     return false;
 }
 
-bool pl__cgroup_find(const pl_os_view *view, int version, const char *controller, pl__cgroup *out)
+bool pl__cgroup_find(const pl_os_view *view, long pid, int version, const char *controller, pl__cgroup *out)
 {
     char group[PL__PATH];
-    if (!own_path(view, version, controller, group))
+    if (!group_path(view, pid, version, controller, group))
         return false;
     pl__lines l;
     pl__cgroup candidate = {.version = version};
@@ -299,11 +301,11 @@ void pl__least_end(pl__least *l)
     }
 }
 
-void pl__least_by_path(const pl_os_view *view, pl__lines *scratch, pl__least *l)
+void pl__least_by_path(const pl_os_view *view, long pid, pl__lines *scratch, pl__least *l)
 {
     for (int version = 1; version <= 2; version++) {
         pl__cgroup g;
-        if (!pl__cgroup_find(view, version, "memory", &g))
+        if (!pl__cgroup_find(view, pid, version, "memory", &g))
             continue;
         do {
             int files[PL__GROUP_FILES];
@@ -314,4 +316,51 @@ void pl__least_by_path(const pl_os_view *view, pl__lines *scratch, pl__least *l)
             pl__least_take(l, &m);
         } while (pl__cgroup_up(&g));
     }
+}
+
+/* "oom_kill 3" in v2's memory.events and, since Linux 4.13, in v1's memory.oom_control. */
+static void read_events(const pl__cgroup *g, pl__lines *l, pl_group *out)
+{
+    const struct {
+        const char *key;
+        uint64_t *value;
+    } keys[] = {{"high ", &out->high}, {"max ", &out->max}, {"oom ", &out->oom}, {"oom_kill ", &out->oom_kill}};
+    if (pl__lines_open(l, g->path, g->version == 1 ? "memory.oom_control" : "memory.events")) {
+        for (const char *line, *value; (line = pl__lines_next(l));)
+            for (size_t i = 0; i < PL_COUNT(keys); i++)
+                if ((value = pl__after(line, keys[i].key)) && pl__number(value, keys[i].value))
+                    out->has_events = true;
+    }
+    pl__lines_close(l);
+    if (g->version == 1)
+        pl__read_value(g->path, "memory.failcnt", &out->max);
+}
+
+bool pl_os_group(const pl_os_view *view, long pid, pl_group *out)
+{
+    pl__least tightest;
+    pl__lines l;
+    bool found = false;
+    *out = (pl_group){0};
+    pl__least_begin(&tightest);
+    pl__least_by_path(view, pid, &l, &tightest);
+    pl__least_end(&tightest);
+    out->limit = tightest.limit;
+    out->headroom = tightest.headroom;
+    for (int version = 2; version >= 1 && !out->has_events; version--) {
+        pl__cgroup g;
+        int files[PL__GROUP_FILES];
+        pl__group_memory m;
+        if (!pl__cgroup_find(view, pid, version, "memory", &g))
+            continue;
+        pl__group_open(&g, files);
+        pl__group_read(version, files, &l, &m);
+        if (files[PL__USAGE] >= 0) {
+            found = true;
+            out->used = m.used;
+            read_events(&g, &l, out);
+        }
+        pl__group_close(files);
+    }
+    return found;
 }

@@ -91,7 +91,7 @@ unsigned pl_os_cpus(const pl_os_view *view)
     uint64_t count = count_cores(view, &l);
     for (int version = 1; version <= 2; version++) {
         pl__cgroup g;
-        if (!pl__cgroup_find(view, version, "cpu", &g))
+        if (!pl__cgroup_find(view, 0, version, "cpu", &g))
             continue;
         do {
             uint64_t quota = group_quota(&g, &l);

@@ -41,14 +41,14 @@ bool pl__set_parse_list(const char *text, pl__set *out); /* "0-3,8,10-11" */
 static inline bool pl__set_has(const pl__set *s, unsigned i) { return i < PL__SET_WORDS * 64 && (s->words[i / 64] >> (i % 64) & 1); }
 
 /* ---- control groups ---- */
-/* The folder of this process's group in one hierarchy. path[0..mount) is the mount point: the
+/* The folder of a process's group in one hierarchy. path[0..mount) is the mount point: the
  * ancestors that can be seen end there. */
 typedef struct pl__cgroup {
     int version; /* 1 or 2 */
     size_t mount;
     char path[PL__PATH];
 } pl__cgroup;
-bool pl__cgroup_find(const pl_os_view *view, int version, const char *controller, pl__cgroup *out);
+bool pl__cgroup_find(const pl_os_view *view, long pid, int version, const char *controller, pl__cgroup *out); /* pid 0: self */
 bool pl__cgroup_up(pl__cgroup *g); /* to the parent; false at the mount point */
 
 /* Memory of one group, from files that are open or -1. */
@@ -71,7 +71,7 @@ typedef struct pl__least {
 void pl__least_begin(pl__least *l);
 void pl__least_take(pl__least *l, const pl__group_memory *m);
 void pl__least_end(pl__least *l);
-void pl__least_by_path(const pl_os_view *view, pl__lines *scratch, pl__least *l); /* takes every visible group of this process, of both versions: on hybrid machines either may hold the memory controller */
+void pl__least_by_path(const pl_os_view *view, long pid, pl__lines *scratch, pl__least *l); /* takes every visible group of the process, of both versions: on hybrid machines either may hold the memory controller */
 
 /* ---- the machine ---- */
 typedef struct pl__machine_memory {

@@ -42,6 +42,15 @@ pl_os_watch *pl_os_watch_open(const pl_os_view *view, void *memory, size_t bytes
 void pl_os_watch_read(pl_os_watch *w, pl_pressure *out);
 void pl_os_watch_close(pl_os_watch *w);
 
+/* ---- the control group of any process, as far as we see it ---- */
+typedef struct pl_group {
+    uint64_t used;                 /* by the group itself: use - reclaimable file cache */
+    uint64_t limit, headroom;      /* of the tightest of it and its ancestors; UINT64_MAX: none */
+    bool has_events;
+    uint64_t high, max, oom, oom_kill; /* how often: memory.events (v1: failcnt is max) */
+} pl_group;
+bool pl_os_group(const pl_os_view *view, long pid, pl_group *out); /* pid 0: self. False: none to be seen */
+
 /* ---- two jobs on one machine: each publishes its planned peak in a locked per-user file ---- */
 typedef struct pl_promise pl_promise;
 /* Never fails the job: where no file can be kept, *out is NULL. Gone with the process. */

@@ -70,7 +70,7 @@ pl_status pl_os_spare(const pl_os_view *view, pl_spare *out, pl_error *e)
     bool known = pl__machine_read(view, -1, &scratch, &machine);
     pl__least group;
     pl__least_begin(&group);
-    pl__least_by_path(view, &scratch, &group);
+    pl__least_by_path(view, 0, &scratch, &group);
     pl__least_end(&group);
     *out = (pl_spare){.available = machine.available, .cgroup = group.headroom, .rlimit = rlimit_left(view, &rlimit_name)};
     uint64_t shared = out->cgroup < out->available ? out->cgroup : out->available;

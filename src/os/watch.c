@@ -31,7 +31,7 @@ static size_t depth(const pl_os_view *view)
     size_t levels = 0;
     for (int version = 1; version <= 2; version++) {
         pl__cgroup g;
-        if (pl__cgroup_find(view, version, "memory", &g))
+        if (pl__cgroup_find(view, 0, version, "memory", &g))
             do
                 levels++;
             while (pl__cgroup_up(&g));
@@ -62,7 +62,7 @@ static void find_levels(pl_os_watch *w)
     w->stall = -1;
     for (int version = 2; version >= 1; version--) {
         pl__cgroup g;
-        if (!pl__cgroup_find(w->view, version, "memory", &g))
+        if (!pl__cgroup_find(w->view, 0, version, "memory", &g))
             continue;
         if (version == 2 && w->stall < 0 && strlen(g.path) > g.mount)
             w->stall = pl__open(g.path, "memory.pressure");
@@ -140,7 +140,7 @@ void pl_os_watch_read(pl_os_watch *w, pl_pressure *out)
         pl__least_take(&l, &m);
     }
     if (w->deeper)
-        pl__least_by_path(w->view, &w->scratch, &l);
+        pl__least_by_path(w->view, 0, &w->scratch, &l);
     pl__least_end(&l);
     out->cgroup = l.headroom;
     out->limit = l.limit;

@@ -325,6 +325,29 @@ static void watch_follows(void **state)
     free(memory);
 }
 
+static void group_of_any_process(void **state)
+{
+    (void)state;
+    pl_group g;
+    fake_put(&tree, "proc/self/mountinfo", V2_MOUNT);
+    fake_put(&tree, "proc/77/cgroup", "0::/a/b\n");
+    assert_false(pl_os_group(&tree.view, 77, &g)); /* no such folder, and the mount point counts nothing */
+    v2_group("/a/b", "max", 9 * MIB, MIB, 0, 0);
+    v2_group("/a", "16777216", 12 * MIB, 0, 0, 0);
+    fake_put(&tree, V2 "/a/b/memory.events", "low 0\nhigh 4\nmax 3\noom 2\noom_kill 1\n");
+    assert_true(pl_os_group(&tree.view, 77, &g));
+    assert_true(g.used == 8 * MIB && g.limit == 16 * MIB && g.headroom == 4 * MIB);
+    assert_true(g.has_events && g.high == 4 && g.max == 3 && g.oom == 2 && g.oom_kill == 1);
+    fake_put(&tree, "proc/78/cgroup", "4:memory:/x\n");
+    fake_put(&tree, "proc/self/mountinfo", V1_MOUNT, "/");
+    v1_group("/x", V1_NO_LIMIT, 3 * MIB, 0, MIB, V1_NO_LIMIT);
+    fake_put(&tree, V1 "/x/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n");
+    fake_put(&tree, V1 "/x/memory.failcnt", "6\n");
+    assert_true(pl_os_group(&tree.view, 78, &g));
+    assert_true(g.used == 2 * MIB && g.limit == UINT64_MAX && g.has_events && g.max == 6 && g.oom_kill == 5);
+    assert_false(pl_os_group(&tree.view, 79, &g));
+}
+
 static void this_machine(void **state)
 {
     (void)state;
@@ -360,7 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(machine_alone), T(v2_limits_of_several_ancestors), T(v2_of_a_namespace_and_outside_of_it), T(v1_with_children_and_no_limit), T(v1_ancestor_out_of_sight),
         T(hybrid_reads_both), T(mounts_not_shown), T(mount_point_elsewhere_with_blanks), T(garbage_is_no_limit), T(long_stat_lines_are_passed), T(old_kernel_without_available),
-        T(nothing_known), T(strict_overcommit), T(numa_nodes), T(resource_limits), T(watch_follows), T(this_machine), T(pages),
+        T(nothing_known), T(strict_overcommit), T(numa_nodes), T(resource_limits), T(watch_follows), T(group_of_any_process), T(this_machine), T(pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
