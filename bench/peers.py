@@ -11,6 +11,7 @@ import json
 import math
 import os
 import resource
+import subprocess
 import sys
 import time
 
@@ -155,17 +156,42 @@ def onnx_graph(folder, path):
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(fused, 1)], ir_version=8), path)
 
 
+def openvino_graph(folder, path):
+    """OpenVINO's own conversion of the torch model, with mean pooling and unit length."""
+    import openvino
+    import torch
+    from transformers import AutoModel
+
+    class Whole(torch.nn.Module):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids, attention_mask):
+            return mean(torch, self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state, attention_mask)
+    model = Whole(AutoModel.from_pretrained(folder, attn_implementation="sdpa").eval())
+    example = {"input_ids": torch.ones(2, 8, dtype=torch.long), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
+    openvino.save_model(openvino.convert_model(model, example_input=example), path, compress_to_fp16=False)
+
+
+def graph(maker, folder, work, name):
+    """Made in a process of its own, so that the peer's peak is not that of the conversion."""
+    path = os.path.join(work, name)
+    if not os.path.exists(path):
+        subprocess.run([sys.executable, "-B", __file__, maker, folder, path], check=True, stdout=sys.stderr)
+    return path
+
+
 class Ort(Base):
     budgets = (512, 1024, 2048)
 
     def load(self):
         import onnxruntime
-        path = os.path.join(self.work, "bert.onnx")
-        if not os.path.exists(path):
-            onnx_graph(self.folder, path)
+        path = graph("onnx_graph", self.folder, self.work, "bert.onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.session = None
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.precision = "f32"
 
@@ -179,22 +205,9 @@ class Openvino(Base):
 
     def load(self, hint):
         import openvino
-        path = os.path.join(self.work, "bert.xml")
-        if not os.path.exists(path):
-            import torch
-            from transformers import AutoModel
-
-            class Whole(torch.nn.Module):
-                def __init__(self, model):
-                    super().__init__()
-                    self.model = model
-
-                def forward(self, input_ids, attention_mask):
-                    return mean(torch, self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state, attention_mask)
-            model = Whole(AutoModel.from_pretrained(self.folder, attn_implementation="sdpa").eval())
-            example = {"input_ids": torch.ones(2, 8, dtype=torch.long), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
-            openvino.save_model(openvino.convert_model(model, example_input=example), path, compress_to_fp16=False)
+        path = graph("openvino_graph", self.folder, self.work, "bert.xml")
         core = openvino.Core()
+        self.queue = None
         compiled = core.compile_model(core.read_model(path), "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_NUM_THREADS": self.threads, "INFERENCE_PRECISION_HINT": self.precision})
         self.queue = openvino.AsyncInferQueue(compiled)
 
@@ -214,6 +227,9 @@ class Openvino(Base):
 
 
 def main():
+    if sys.argv[1] in ("onnx_graph", "openvino_graph"):
+        globals()[sys.argv[1]](*sys.argv[2:])
+        return
     kind, model, texts, threads, max_length, precision, work = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
@@ -225,10 +241,10 @@ def main():
         rows = [json.loads(line)["text"] for line in f]
     peer = {"loop": Loop, "torch": TorchBase, "ort": Ort, "openvino": Openvino}[kind](model, rows, int(threads), int(max_length), precision, work)
     sample = rows[:: max(1, len(rows) // 300)]
-    if len(peer.budgets) * len(peer.variants) > 1:
+    if len(peer.budgets) * len(peer.variants) > 1 and len(rows) > 1:
         peer.tune(sample)
     else:
-        peer.load()
+        peer.load(*peer.variant)
     answer({"budget": peer.budget, "variant": peer.variant, "precision": peer.precision})
     last = None
     for line in sys.stdin:
