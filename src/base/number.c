@@ -8,7 +8,7 @@
 
 enum { LEAST_TEN = -31, MOST_TEN = 45, FRACTION_BITS = 23, LEAST_EXPONENT = -149 };
 
-/* 10^k for k = LEAST_TEN .. MOST_TEN: the leading 64 bits, rounded up. tests/base recomputes them. */
+/* 10^k for k = LEAST_TEN .. MOST_TEN: the leading 64 bits, rounded up. */
 /* clang-format off */
 static const uint64_t tens[] = {
     0x81CEB32C4B43FCF5, 0xA2425FF75E14FC32, 0xCAD2F7F5359A3B3F, 0xFD87B5F28300CA0E,

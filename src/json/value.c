@@ -76,15 +76,14 @@ static pl_status add_member(builder *b, json_t *object, pl_json_event event)
         return pl_json_fail(b->w, b->e, "a key with a NUL character in it");
     if (json_object_get(object, key))
         return pl_json_fail(b->w, b->e, "the key \"%s\" stands twice in one object", key);
-    char *copy = malloc(n + 1); /* the walker forgets the key at the next event */
-    if (!copy)
+    /* the walker forgets the key at the next event, so the object takes it before the value is there */
+    if (json_object_set_new_nocheck(object, key, json_null()) != 0)
         return no_memory(b);
-    memcpy(copy, key, n + 1);
+    void *place = json_object_iter_at(object, key);
     json_t *value = NULL;
     pl_status status = build(b, event, &value);
-    if (!status && json_object_set_new_nocheck(object, copy, value) != 0)
+    if (!status && json_object_iter_set_new(object, place, value) != 0)
         status = no_memory(b);
-    free(copy);
     return status;
 }
 
