@@ -105,4 +105,17 @@ void *pl_region_take(pl_region *r, size_t bytes);
 char *pl_region_string(pl_region *r, const char *text, size_t n); /* copy with a final '\0' */
 void pl_region_free(pl_region *r);
 
+/* A carver hands out 64-byte aligned pieces of one block; with base NULL it only adds them up, so
+ * that one function both measures and lays out. */
+typedef struct pl_carver {
+    char *base;
+    size_t used;
+} pl_carver;
+static inline void *pl_carve(pl_carver *c, size_t bytes)
+{
+    void *p = c->base ? c->base + c->used : NULL;
+    c->used += pl_round_up(bytes, 64);
+    return p;
+}
+
 #endif
