@@ -1,0 +1,106 @@
+/* From a folder to answers: what stands behind the plan and session of the public header. Private
+ * to the room. */
+#ifndef PL_INFER_H
+#define PL_INFER_H
+
+#include "exec/exec.h"
+#include "plan/plan.h"
+#include "text/text.h"
+
+/* A tokenizer with the lengths that hold for a model: what plan and encoder share. */
+typedef struct pl__reading {
+    pl_folder *folder;
+    pl_tokenizer *tokenizer;
+    uint32_t max_length;  /* tokens a text, special ones included */
+    size_t text_bytes;    /* longest text taken whole */
+} pl__reading;
+
+struct pl_plan {
+    pl_region region;
+    pl__reading reading;
+    pl_model model;
+    pl_plan_request request;
+    pl_ledger_line held[24];
+    pl_plan_found found;
+    pl_knobs knobs;        /* those of the plan: found.best, or a saved plan's */
+    bool fits;
+    uint64_t peak;
+    pl_plan_sizes sizes;
+    void *tables;          /* the program's */
+    pl_program program;
+    pl_ledger ledger;
+    uint64_t limit;
+    char reason[224];
+    pl_isa isa;
+    pl_precision precision;
+    const char *runtime_folder;
+    uint64_t digest;       /* of what the program depends on: family, dimensions, tensors */
+    bool saved;
+};
+
+/* A plan read from a file. */
+typedef struct pl__saved {
+    const char *file;
+    pl_knobs knobs;
+    uint64_t peak, limit, digest;
+} pl__saved;
+pl_status pl__plan_from(const char *model, const pl_options *options, const pl__saved *saved, pl_plan **out, pl_error *e);
+
+uint64_t pl__virtual_bytes(const pl_plan *plan);
+
+enum { PL__STACK_BYTES = 128 << 10 };
+
+/* Fixed parts of the window, and what it keeps a row and a text of a pass. */
+typedef struct pl__window_sizes {
+    uint64_t fixed, row, text;
+} pl__window_sizes;
+pl__window_sizes pl__window_measure(const pl__reading *r, uint32_t width, uint32_t longest);
+
+/* `config_only`: without weights, for the tokenizer alone. */
+pl_status pl__reading_open(const char *model, const pl_options *options, bool config_only, pl__reading *out, pl_error *e);
+/* Sets max_length: asked (0: the model's own) against what positions allow (0: unknown). */
+pl_status pl__reading_length(pl__reading *r, uint32_t asked, uint32_t positions, pl_error *e);
+void pl__reading_close(pl__reading *r);
+
+/* Texts that have been read and wait, and the pass made of the first of them. */
+typedef struct pl__window {
+    uint32_t token_room, text_room; /* waiting */
+    uint32_t *ids;                  /* [token_room] */
+    uint8_t *types;
+    uint32_t *starts;               /* [text_room + 1] */
+    uint32_t texts, tokens;
+    /* the pass: distinct texts only */
+    uint32_t pass_rows, pass_texts; /* room */
+    uint32_t *row_ids, *row_positions;
+    uint8_t *row_types;
+    uint32_t *row_starts;           /* [pass_texts + 1] */
+    uint32_t *distinct;             /* [text_room] waiting text -> text of the pass */
+    uint32_t *table;                /* [table_size] hash -> text of the pass + 1 */
+    uint32_t table_size;            /* a power of two */
+    float *scores;                  /* [width] */
+    void *workspace;                /* the tokenizer's */
+    size_t workspace_bytes;
+} pl__window;
+void pl__window_lay_out(pl__window *w, pl_carver *c, const pl__reading *r, uint32_t width, uint32_t longest, uint32_t pass_rows, uint32_t pass_texts);
+/* Takes waiting texts from the first on, as many as a pass of rows and texts holds. Returns how many. */
+uint32_t pl__window_make_pass(pl__window *w, const pl_model *m, uint32_t most_rows, uint32_t most_texts, pl_pass *pass);
+void pl__window_drop(pl__window *w, uint32_t texts); /* the first ones, done */
+
+struct pl_session {
+    const pl_plan *plan;
+    pl_program program;
+    char *front, *back;
+    uint64_t front_bytes, back_bytes;
+    pl_team *team;
+    pl_exec *exec;
+    pl_promise *promise;
+    pl__window window;
+    _Atomic bool busy, stop;
+    /* snapshot for progress */
+    _Atomic uint64_t texts, tokens, distinct, windows;
+    _Atomic double seconds;
+    double load_seconds, tokenize_seconds, pass_seconds;
+    uint64_t text_bytes, load_bytes;
+};
+
+#endif
