@@ -1,6 +1,5 @@
 #include "device/cpu/avx2/avx2.h"
 #include "device/cpu/tables.h"
-#include "device/cpu/reference/reference.h"
 #include "device/cpu/vector/vec_product.h"
 
 const pl_kernels pl__avx2_f32 = {
@@ -14,14 +13,14 @@ const pl_kernels pl__avx2_f32 = {
     .pack = pl__avx2_pack_f32,
     .gemm_workspace = pl__avx2_gemm_workspace_f32,
     .gemm = pl__avx2_gemm_f32,
-    .attention_workspace = pl__ref_attention_workspace,
-    .attention = pl__ref_attention,
-    .norm = pl__ref_norm,
-    .embed_sum = pl__ref_embed_sum,
-    .pool = pl__ref_pool,
-    .unit_length = pl__ref_unit_length,
-    .activate = pl__ref_activate,
-    .widen = pl__ref_widen_all,
+    .attention_workspace = pl__avx2_attention_workspace,
+    .attention = pl__avx2_attention,
+    .norm = pl__avx2_norm,
+    .embed_sum = pl__avx2_embed_sum,
+    .pool = pl__avx2_pool,
+    .unit_length = pl__avx2_unit_length,
+    .activate = pl__avx2_activate,
+    .widen = pl__avx2_widen,
 };
 
 const pl_kernels pl__avx2_bf16 = {
@@ -35,12 +34,12 @@ const pl_kernels pl__avx2_bf16 = {
     .pack = pl__avx2_pack_bf16,
     .gemm_workspace = pl__avx2_gemm_workspace_bf16,
     .gemm = pl__avx2_gemm_bf16,
-    .attention_workspace = pl__ref_attention_workspace,
-    .attention = pl__ref_attention,
-    .norm = pl__ref_norm,
-    .embed_sum = pl__ref_embed_sum,
-    .pool = pl__ref_pool,
-    .unit_length = pl__ref_unit_length,
-    .activate = pl__ref_activate,
-    .widen = pl__ref_widen_all,
+    .attention_workspace = pl__avx2_attention_workspace,
+    .attention = pl__avx2_attention,
+    .norm = pl__avx2_norm,
+    .embed_sum = pl__avx2_embed_sum,
+    .pool = pl__avx2_pool,
+    .unit_length = pl__avx2_unit_length,
+    .activate = pl__avx2_activate,
+    .widen = pl__avx2_widen,
 };

@@ -1,6 +1,5 @@
 #include "device/cpu/avx512/avx512.h"
 #include "device/cpu/tables.h"
-#include "device/cpu/reference/reference.h"
 #include "device/cpu/vector/vec_product.h"
 
 const pl_kernels pl__avx512_f32 = {
@@ -14,14 +13,14 @@ const pl_kernels pl__avx512_f32 = {
     .pack = pl__avx512_pack_f32,
     .gemm_workspace = pl__avx512_gemm_workspace_f32,
     .gemm = pl__avx512_gemm_f32,
-    .attention_workspace = pl__ref_attention_workspace,
-    .attention = pl__ref_attention,
-    .norm = pl__ref_norm,
-    .embed_sum = pl__ref_embed_sum,
-    .pool = pl__ref_pool,
-    .unit_length = pl__ref_unit_length,
-    .activate = pl__ref_activate,
-    .widen = pl__ref_widen_all,
+    .attention_workspace = pl__avx512_attention_workspace,
+    .attention = pl__avx512_attention,
+    .norm = pl__avx512_norm,
+    .embed_sum = pl__avx512_embed_sum,
+    .pool = pl__avx512_pool,
+    .unit_length = pl__avx512_unit_length,
+    .activate = pl__avx512_activate,
+    .widen = pl__avx512_widen,
 };
 
 const pl_kernels pl__avx512_bf16_by_f32 = {
@@ -35,12 +34,12 @@ const pl_kernels pl__avx512_bf16_by_f32 = {
     .pack = pl__avx512_pack_bf16,
     .gemm_workspace = pl__avx512_gemm_workspace_bf16,
     .gemm = pl__avx512_gemm_bf16,
-    .attention_workspace = pl__ref_attention_workspace,
-    .attention = pl__ref_attention,
-    .norm = pl__ref_norm,
-    .embed_sum = pl__ref_embed_sum,
-    .pool = pl__ref_pool,
-    .unit_length = pl__ref_unit_length,
-    .activate = pl__ref_activate,
-    .widen = pl__ref_widen_all,
+    .attention_workspace = pl__avx512_attention_workspace,
+    .attention = pl__avx512_attention,
+    .norm = pl__avx512_norm,
+    .embed_sum = pl__avx512_embed_sum,
+    .pool = pl__avx512_pool,
+    .unit_length = pl__avx512_unit_length,
+    .activate = pl__avx512_activate,
+    .widen = pl__avx512_widen,
 };

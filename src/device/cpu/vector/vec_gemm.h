@@ -10,9 +10,9 @@
     static void packed_block_##rows##_##panels(const vf_block *x)                                  \
     {                                                                                              \
         if (x->go_on)                                                                              \
-            vf_block_run(rows, panels, true, x, 1, rows);                                          \
+            vf_block_run(rows, 2 * (panels), true, true, x, 1, rows);                                        \
         else                                                                                       \
-            vf_block_run(rows, panels, false, x, 1, rows);                                         \
+            vf_block_run(rows, 2 * (panels), false, true, x, 1, rows);                                        \
     }
 VF_PACKED_BLOCK(1, 1) VF_PACKED_BLOCK(2, 1) VF_PACKED_BLOCK(3, 1)
 VF_PACKED_BLOCK(4, 1) VF_PACKED_BLOCK(5, 1) VF_PACKED_BLOCK(6, 1)
@@ -157,7 +157,6 @@ static void run_panels(const gemm_step *s, size_t panel, size_t panels)
         vf_block x = {.depth = s->depth, .a = s->a + from * s->depth, .b = s->b, .b_panel = s->b_panel,
                       .c = whole ? c : s->tile, .c_stride = whole ? g->c_stride : VF_PANEL, .go_on = s->go_on};
         x.ahead = (const char *)(s->b + panels * s->b_panel) + i * (s->depth / VF_DEPTH_STEP) * 128;
-        x.ahead_step = 128;
         if (!whole && s->go_on)
             copy_tile(s->tile, VF_PANEL, c, g->c_stride, rows, columns);
         (panels == 1 ? choice->single : choice->at_once)(&x);

@@ -23,66 +23,67 @@ typedef struct vf_block {
     float *c;
     size_t c_stride;
     bool go_on;
-    const char *ahead; /* what to fetch meanwhile, in steps of ahead_step bytes: 128 or 0 */
-    size_t ahead_step;
+    const char *ahead; /* what to fetch meanwhile */
 } vf_block;
 
-/* The constants rows, panels, a_row, a_step and go_on make each use a kernel of its own, with every
- * accumulator in a register. Every four steps of depth, two lines of what comes next are asked for
- * (x->ahead, into the second cache) and the lines of A that are needed some steps later. */
+/* The constants before x, a_row and a_step make each use a kernel of its own, with every accumulator
+ * in a register. With fetch, every four steps of depth two lines of what comes next are asked for
+ * (x->ahead, into the second cache) and the lines of packed A that are needed some steps later. */
 enum { VF_DEPTH_STEP = 4, VF_A_AHEAD = 8 * VF_DEPTH_STEP };
 
-PL_ALWAYS_INLINE void vf_block_step(const int rows, const int panels, vf chain[VF_ROWS][8], const float *a,
+PL_ALWAYS_INLINE void vf_block_step(const int rows, const int vectors, vf chain[VF_ROWS][8], const float *a,
                                     const size_t a_row, const float *b, const size_t b_panel)
 {
     vf w[8];
 #pragma GCC unroll 8
-    for (int j = 0; j < 2 * panels; j++)
+    for (int j = 0; j < vectors; j++)
         w[j] = vf_load(b + (size_t)(j / 2) * b_panel + (size_t)(j % 2) * VF_LANES);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         vf s = vf_set(a[(size_t)r * a_row]);
 #pragma GCC unroll 8
-        for (int j = 0; j < 2 * panels; j++)
+        for (int j = 0; j < vectors; j++)
             chain[r][j] = vf_fma(s, w[j], chain[r][j]);
     }
 }
 
-PL_ALWAYS_INLINE void vf_block_run(const int rows, const int panels, const bool go_on, const vf_block *x,
-                                   const size_t a_row, const size_t a_step)
+PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool go_on, const bool fetch,
+                                   const vf_block *x, const size_t a_row, const size_t a_step)
 {
     vf chain[VF_ROWS][8];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
-        for (int j = 0; j < 2 * panels; j++)
+        for (int j = 0; j < vectors; j++)
             chain[r][j] = go_on ? vf_load(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES) : vf_zero();
     const float *a = x->a, *b = x->b;
     const char *ahead = x->ahead;
     const size_t b_panel = x->b_panel;
     size_t left = x->depth;
     for (; left >= VF_DEPTH_STEP; left -= VF_DEPTH_STEP) {
+        if (fetch) {
 #pragma GCC unroll 4
-        for (int line = 0; line < VF_DEPTH_STEP * rows / 16; line++)
-            _mm_prefetch((const char *)(a + VF_A_AHEAD * a_step + 16 * line), _MM_HINT_T0);
-        _mm_prefetch(ahead, _MM_HINT_T1);
-        _mm_prefetch(ahead + 64, _MM_HINT_T1);
-        ahead += x->ahead_step;
+            for (int line = 0; line < VF_DEPTH_STEP * rows / 16; line++)
+                _mm_prefetch((const char *)(a + VF_A_AHEAD * a_step + 16 * line), _MM_HINT_T0);
+            _mm_prefetch(ahead, _MM_HINT_T1);
+            _mm_prefetch(ahead + 64, _MM_HINT_T1);
+            ahead += 128;
+        }
 #pragma GCC unroll 4
         for (int i = 0; i < VF_DEPTH_STEP; i++)
-            vf_block_step(rows, panels, chain, a + (size_t)i * a_step, a_row, b + i * VF_PANEL, b_panel);
+            vf_block_step(rows, vectors, chain, a + (size_t)i * a_step, a_row, b + i * VF_PANEL, b_panel);
         a += VF_DEPTH_STEP * a_step;
         b += VF_DEPTH_STEP * VF_PANEL;
     }
     for (; left > 0; left--) {
-        vf_block_step(rows, panels, chain, a, a_row, b, b_panel);
+        vf_block_step(rows, vectors, chain, a, a_row, b, b_panel);
         a += a_step;
         b += VF_PANEL;
     }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
-        for (int j = 0; j < 2 * panels; j++)
+        for (int j = 0; j < vectors; j++)
             vf_store(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES, chain[r][j]);
 }
 

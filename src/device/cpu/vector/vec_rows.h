@@ -1,0 +1,208 @@
+/* What is done row by row or element by element, for one vector width; included once by rows.c of
+ * each. */
+#ifndef PL_DEVICE_CPU_VEC_ROWS_H
+#define PL_DEVICE_CPU_VEC_ROWS_H
+
+#include "device/cpu/vector/vec_math.h"
+
+#include <math.h>
+
+/* ---- layer norm ---- */
+/* A vector of x + residual, its lanes beyond the row zero. */
+PL_ALWAYS_INLINE vf norm_load(const float *x, const float *residual, size_t at, vm m, bool whole)
+{
+    vf v = whole ? vf_load(x + at) : vf_load_at(x + at, m);
+    return residual ? vf_add(v, whole ? vf_load(residual + at) : vf_load_at(residual + at, m)) : v;
+}
+
+PL_ALWAYS_INLINE float norm_sum(const float *x, const float *residual, float *y, size_t width)
+{
+    vf_sum sum = vf_sum_zero();
+    size_t at = 0;
+    for (; at + 32 <= width; at += 32)
+        for (size_t i = 0; i < VF_LANES_32; i++) {
+            vf v = norm_load(x, residual, at + i * VF_LANES, vm_first(VF_LANES), true);
+            vf_store(y + at + i * VF_LANES, v);
+            sum.lanes[i] = vf_add(sum.lanes[i], v);
+        }
+    for (size_t i = 0; at < width; i++, at += VF_LANES) {
+        vm m = vm_first(width - at);
+        vf v = norm_load(x, residual, at, m, false);
+        vf_store_at(y + at, v, m);
+        sum.lanes[i] = vf_add(sum.lanes[i], v);
+    }
+    return vf_sum_total(&sum);
+}
+
+PL_ALWAYS_INLINE float norm_squares(const float *y, size_t width, float mean)
+{
+    vf_sum sum = vf_sum_zero();
+    vf middle = vf_set(mean);
+    size_t at = 0;
+    for (; at + 32 <= width; at += 32)
+        for (size_t i = 0; i < VF_LANES_32; i++) {
+            vf d = vf_sub(vf_load(y + at + i * VF_LANES), middle);
+            sum.lanes[i] = vf_fma(d, d, sum.lanes[i]);
+        }
+    for (size_t i = 0; at < width; i++, at += VF_LANES) {
+        vm m = vm_first(width - at);
+        vf d = vf_pick(m, vf_sub(vf_load_at(y + at, m), middle), vf_zero());
+        sum.lanes[i] = vf_fma(d, d, sum.lanes[i]);
+    }
+    return vf_sum_total(&sum);
+}
+
+static void norm_row(const pl_norm *n, size_t row)
+{
+    const float *x = n->x + row * n->x_stride;
+    float *y = n->y + row * n->y_stride;
+    float width = (float)n->width;
+    float mean = (n->residual ? norm_sum(x, n->residual + row * n->residual_stride, y, n->width)
+                              : norm_sum(x, NULL, y, n->width)) / width;
+    float variance = norm_squares(y, n->width, mean) / width;
+    vf middle = vf_set(mean), scale = vf_set(1.0f / sqrtf(variance + n->eps));
+    for (size_t at = 0; at < n->width; at += VF_LANES) {
+        vm m = vm_first(n->width - at);
+        vf d = vf_mul(vf_sub(vf_load_at(y + at, m), middle), scale);
+        vf_store_at(y + at, vf_canonical(vf_fma(d, vf_load_at(n->gain + at, m), vf_load_at(n->shift + at, m))), m);
+    }
+}
+
+/* ---- embeddings ---- */
+static void embed_sum_row(const pl_embed_sum *e, size_t row)
+{
+    float *x = e->x + row * e->stride;
+    const float *position = e->position + e->positions[row] * e->width;
+    const float *type = e->type ? e->type + (e->types ? e->types[row] : 0) * e->width : NULL;
+    for (size_t at = 0; at < e->width; at += VF_LANES) {
+        vm m = vm_first(e->width - at);
+        vf v = vf_load_at(x + at, m);
+        if (type)
+            v = vf_add(v, vf_load_at(type + at, m));
+        vf_store_at(x + at, vf_canonical(vf_add(v, vf_load_at(position + at, m))), m);
+    }
+}
+
+/* ---- pooling: one vector of columns through all rows of a text ---- */
+/* Row j goes to lane j % 32 of a sum by columns; lanes as vectors, folded by halving. */
+PL_ALWAYS_INLINE vf pool_sum(const float *x, size_t stride, size_t rows, vm m, bool weighted)
+{
+    vf lanes[32];
+    for (size_t j = 0; j < 32; j++)
+        lanes[j] = vf_zero();
+    for (size_t j = 0; j < rows; j++) {
+        vf v = vf_load_at(x + j * stride, m);
+        lanes[j % 32] = weighted ? vf_fma(vf_set((float)(j + 1)), v, lanes[j % 32]) : vf_add(lanes[j % 32], v);
+    }
+    for (size_t half = 16; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            lanes[j] = vf_add(lanes[j], lanes[j + half]);
+    return lanes[0];
+}
+
+/* A NaN anywhere in a column is its result. */
+static vf pool_max(const float *x, size_t stride, size_t rows, vm m)
+{
+    vf greatest = vf_load_at(x, m);
+    for (size_t j = 1; j < rows; j++)
+        greatest = vf_pick(vf_is_nan(greatest), greatest, vf_max(greatest, vf_load_at(x + j * stride, m)));
+    return greatest;
+}
+
+static vf pool_columns(pl_pooling mode, const float *x, size_t stride, size_t rows, vm m)
+{
+    switch (mode) {
+    case PL_POOL_MEAN:
+        return vf_div(pool_sum(x, stride, rows, m, false), vf_set((float)rows));
+    case PL_POOL_SQRT_MEAN:
+        return vf_div(pool_sum(x, stride, rows, m, false), vf_set(sqrtf((float)rows)));
+    case PL_POOL_WEIGHTED_MEAN:
+        return vf_div(pool_sum(x, stride, rows, m, true), vf_set((float)((uint64_t)rows * (rows + 1) / 2)));
+    case PL_POOL_MAX:
+        return pool_max(x, stride, rows, m);
+    case PL_POOL_LAST:
+        return vf_load_at(x + (rows - 1) * stride, m);
+    case PL_POOL_CLS:
+    case PL_POOLING_COUNT:
+        break;
+    }
+    return vf_load_at(x, m);
+}
+
+static void pool_text(const pl_pool *p, size_t text)
+{
+    size_t rows = p->starts[text + 1] - p->starts[text];
+    const float *x = p->x + p->starts[text] * p->x_stride;
+    float *y = p->y + text * p->y_stride;
+    for (size_t at = 0; at < p->width; at += VF_LANES) {
+        vm m = vm_first(p->width - at);
+        vf v = rows == 0 ? vf_zero() : vf_canonical(pool_columns(p->mode, x + at, p->x_stride, rows, m));
+        vf_store_at(y + at, v, m);
+    }
+}
+
+/* ---- x / max(|x|, least) ---- */
+static void unit_length_row(float *x, size_t width)
+{
+    float length = sqrtf(norm_squares(x, width, 0.0f));
+    if (PL_UNIT_LEAST > length) /* a NaN stays one */
+        length = PL_UNIT_LEAST;
+    for (size_t at = 0; at < width; at += VF_LANES) {
+        vm m = vm_first(width - at);
+        vf_store_at(x + at, vf_canonical(vf_div(vf_load_at(x + at, m), vf_set(length))), m);
+    }
+}
+
+/* ---- elements ---- */
+PL_ALWAYS_INLINE void activate_as(pl_act act, float *x, size_t n)
+{
+    size_t at = 0;
+    if (act == PL_ACT_GELU)
+        for (; at + 4 * VF_LANES <= n; at += 4 * VF_LANES) {
+            vf v[4];
+            for (size_t i = 0; i < 4; i++)
+                v[i] = vf_load(x + at + i * VF_LANES);
+            vf_gelu_many(v, 4);
+            for (size_t i = 0; i < 4; i++)
+                vf_store(x + at + i * VF_LANES, vf_canonical(v[i]));
+        }
+    for (; at < n; at += VF_LANES) {
+        vm m = vm_first(n - at);
+        vf_store_at(x + at, vf_canonical(vf_act(act, vf_load_at(x + at, m))), m);
+    }
+}
+
+static void activate_all(pl_act act, float *x, size_t n)
+{
+    if (act == PL_ACT_GELU)
+        activate_as(PL_ACT_GELU, x, n);
+    else
+        activate_as(act, x, n);
+}
+
+PL_ALWAYS_INLINE void widen_as(float *out, const void *in, pl_dtype type, size_t n)
+{
+    for (size_t at = 0; at < n; at += VF_LANES) {
+        vm m = vm_first(n - at);
+        vf_store_at(out + at, vf_canonical(vf_load_as(in, type, at, m)), m);
+    }
+}
+
+static void widen_all(float *out, const void *in, pl_dtype type, size_t n)
+{
+    switch (type) {
+    case PL_F16:
+        widen_as(out, in, PL_F16, n);
+        break;
+    case PL_BF16:
+        widen_as(out, in, PL_BF16, n);
+        break;
+    case PL_F64:
+        widen_as(out, in, PL_F64, n);
+        break;
+    default:
+        widen_as(out, in, PL_F32, n);
+    }
+}
+
+#endif
