@@ -1,0 +1,24 @@
+/* What the command itself holds in memory, known before it starts: lines of the ledger that the
+ * library cannot know. `plan` and the run it plans for take the same figures from here. */
+#ifndef CLI_FOOTPRINT_H
+#define CLI_FOOTPRINT_H
+
+#include "cli/options.h"
+
+/* What the command's buffers depend on; known for certain only from a plan. */
+typedef struct cli_needs {
+    size_t text_bytes; /* longest text taken whole */
+    size_t labels;     /* of a classifier, else 0 */
+    bool regression;
+} cli_needs;
+
+enum { CLI_OUTSIDE = 3, CLI_OUTPUT_BYTES = 1 << 16, CLI_STATS_BYTES = 1 << 12 };
+
+/* "program", "command's buffers", "stack". */
+void cli_outside(const cli_options *o, const cli_needs *needs, pl_outside out[CLI_OUTSIDE]);
+/* Of them, the buffers: input, output, statistics, order of labels, metrics. */
+size_t cli_buffers_bytes(const cli_options *o, const cli_needs *needs);
+/* Reads every page of the program once, so that nothing of it comes into memory later. */
+void cli_program_touch(void);
+
+#endif
