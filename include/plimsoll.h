@@ -156,7 +156,8 @@ PL_API const char *pl_plan_label(const pl_plan *plan, size_t index); /* NULL bey
 typedef struct pl_session pl_session;
 
 /* Takes the plan's memory, starts threads, reads what stays resident, seals. The plan must outlive
- * the session. PL_NO_FIT if the plan does not fit, PL_MACHINE if the system gives less. */
+ * the session. PL_NO_FIT if the plan does not fit, or needs more than the machine can spare now
+ * (plan again with `memory` 0); PL_MACHINE if the system refuses what it had to spare. */
 PL_API pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e);
 PL_API void pl_close(pl_session *session); /* NULL is allowed */
 
@@ -189,6 +190,15 @@ PL_API pl_status pl_embed(pl_session *session, const char *const *texts, size_t 
 /* Asks a running call to end soon with PL_STOPPED; async-signal-safe, may come from any thread. */
 PL_API void pl_stop(pl_session *session);
 
+/* Asks a session to go on within `bytes` from now on; 0: the limit it began with. A running call
+ * drops the window at hand, plans again and computes it within the new limit: the same bits. It
+ * returns at once and is async-signal-safe; pl_stats.limit_bytes shows when it is done. PL_NO_FIT,
+ * and nothing changes, if that is below what the session can go on with (pl_session_floor). A
+ * session also goes on with less by itself when the machine or its container runs short, and grows
+ * again when there has been room for half a minute. */
+PL_API pl_status pl_shrink(pl_session *session, uint64_t bytes);
+PL_API uint64_t pl_session_floor(const pl_session *session);
+
 typedef struct pl_phase_stats {
     const char *name;
     double seconds;
@@ -200,6 +210,9 @@ typedef struct pl_stats {
     double seconds; /* tokenising and computing, waiting for streamed weights included, without loading and without waiting for input or for the reader of results */
     double load_seconds;
     uint64_t read_bytes;
+    uint64_t limit_bytes; /* in force now */
+    uint64_t peak_bytes;  /* of the plan in force */
+    uint64_t bends;       /* how often it planned again */
     pl_phase_stats phases[8];
     size_t phase_count;
 } pl_stats;

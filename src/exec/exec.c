@@ -5,13 +5,10 @@
 
 /* ---- memory of the executor ---- */
 
-static pl_exec *lay_out(const pl_program *p, pl_carver *c)
+/* The state itself is the first piece. */
+static void lay_out(const pl_program *p, pl_carver *c, pl_exec *x)
 {
-    pl_exec scratch, *x = pl_carve(c, sizeof *x);
-    if (!x)
-        x = &scratch;
-    else
-        memset(x, 0, sizeof *x);
+    pl_carve(c, sizeof *x);
     x->tile_room = pl_program_tiles(p->pass_rows, p->tile_rows, p->pass_texts, p->tile_texts, p->threads);
     x->tiles = pl_carve(c, x->tile_room * sizeof *x->tiles);
     x->starts = pl_carve(c, (p->pass_texts + x->tile_room) * sizeof *x->starts);
@@ -20,21 +17,23 @@ static pl_exec *lay_out(const pl_program *p, pl_carver *c)
     x->freed = pl_carve(c, p->slot_count * sizeof *x->freed);
     x->left = pl_carve(c, p->slot_count * sizeof *x->left);
     x->members = pl_carve(c, (p->threads + 1) * sizeof *x->members);
-    return c->base ? x : NULL;
 }
 
 size_t pl_exec_bytes(const pl_program *p)
 {
+    pl_exec scratch;
     pl_carver c = {0};
-    lay_out(p, &c);
-    assert(c.used <= pl_program_walk_bytes(pl_program_tiles(p->pass_rows, p->tile_rows, p->pass_texts, p->tile_texts, p->threads), p->pass_texts, p->stage_count, p->slot_count, p->threads));
+    lay_out(p, &c, &scratch);
+    assert(c.used <= pl_program_walk_bytes(scratch.tile_room, p->pass_texts, p->stage_count, p->slot_count, p->threads));
     return c.used;
 }
 
 void pl_exec_make(const pl_program *p, const pl_kernels *k, const pl_folder *folder, pl_team *team, void *memory, void *arena, pl_exec **out)
 {
     pl_carver c = {.base = memory};
-    pl_exec *x = lay_out(p, &c);
+    pl_exec *x = memory;
+    memset(x, 0, sizeof *x);
+    lay_out(p, &c, x);
     x->p = p;
     x->k = k;
     x->folder = folder;
@@ -143,8 +142,23 @@ static void release_slab(pl_exec *x, size_t stage)
         pl_gate_open(&x->freed[slot], ordinal + 1);
 }
 
+static void tick(pl_exec *x, unsigned member)
+{
+    static const double EVERY = 0.1;
+    if (member != 0 || !x->pass->tick)
+        return;
+    double now = pl_os_seconds();
+    if (now - x->last_tick < EVERY)
+        return;
+    x->last_tick = now;
+    x->k->leave(&x->members[0].fp);
+    x->pass->tick(x->pass->self);
+    x->k->enter(&x->members[0].fp);
+}
+
 static void run_stage(pl_exec *x, size_t stage, const pl__tile *tile, unsigned member)
 {
+    tick(x, member);
     const pl_stage *s = &x->p->stages[stage];
     const char *slab = slab_of(x, stage);
     for (uint32_t i = 0; i < s->op_count; i++)
@@ -189,6 +203,7 @@ static void work_by_tile(pl_exec *x, unsigned member)
 static bool run_together(pl_exec *x, size_t stage, const pl__tile *tile, unsigned member)
 {
     const pl_stage *s = &x->p->stages[stage];
+    tick(x, member);
     if (member == 0)
         x->together_ends = pl__ending(x);
     pl_barrier_wait(&x->barrier);
@@ -227,7 +242,7 @@ static void pass_job(void *self, unsigned member)
     } else {
         if (member == 0 && x->pass->beside) {
             x->k->leave(&x->members[0].fp); /* the callback is the caller's code */
-            x->pass->beside(x->pass->beside_self);
+            x->pass->beside(x->pass->self);
             x->k->enter(&x->members[0].fp);
         }
         if (in_shares(x))

@@ -17,7 +17,10 @@ typedef struct pl_pass {
     const uint32_t *starts;    /* [texts + 1] */
     /* Run once by the calling thread while the others compute: reading the next texts. NULL: none */
     void (*beside)(void *self);
-    void *beside_self;
+    /* Called by the calling thread between slices of weights, some times a second at most; may ask
+     * to stop. NULL: none */
+    void (*tick)(void *self);
+    void *self;
 } pl_pass;
 
 /* Bytes of the executor itself, beside the arena, for a program. */

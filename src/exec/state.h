@@ -34,6 +34,7 @@ struct pl_exec {
     _Atomic uint64_t next; /* next (stage, tile) or tile to hand out */
     pl_barrier barrier; /* of the members that share one tile */
     bool together_ends; /* what member 0 saw, for all to agree */
+    double last_tick;
 
     /* streamed slabs: the n-th streamed stage uses slot n % slot_count */
     uint32_t *ordinal;     /* [stages] number among the streamed ones */

@@ -4,6 +4,7 @@
 #define PL_INFER_H
 
 #include "exec/exec.h"
+#include "govern/govern.h"
 #include "plan/plan.h"
 #include "text/text.h"
 
@@ -88,19 +89,45 @@ void pl__window_drop(pl__window *w, uint32_t texts); /* the first ones, done */
 
 struct pl_session {
     const pl_plan *plan;
-    pl_program program;
+    pl_program program;   /* in force: the plan's, or one made since */
+    pl_knobs knobs;
     char *front, *back;
     uint64_t front_bytes, back_bytes;
     pl_team *team;
     pl_exec *exec;
+    void *exec_memory;
+    bool drop_behind, loaded;
     pl_promise *promise;
     pl__window window;
     _Atomic bool busy, stop;
+
+    /* going on with less */
+    pl_region region;         /* groups for planning again */
+    pl_plan_request request;  /* what the job already holds bounds it */
+    void *tables, *scratch;   /* for a program made since */
+    uint64_t tables_bytes;
+    pl_governor governor;
+    pl_os_watch *watch;
+    pl_os_view view;
+    uint64_t floor;
+    _Atomic uint64_t asked;   /* by pl_shrink: bytes + 1, taken by the running call; 0: nothing */
+    _Atomic uint64_t limit, peak, bends;
+
     /* snapshot for progress */
     _Atomic uint64_t texts, tokens, distinct, windows;
     _Atomic double seconds;
     double load_seconds, tokenize_seconds, pass_seconds;
     uint64_t text_bytes, load_bytes;
 };
+
+char *pl__arena_of(const pl_session *s, bool huge);
+/* Makes ready for pl__bend at opening. `bytes` beside the window that it takes is in the ledger. */
+pl_status pl__bend_prepare(pl_session *s, pl_error *e);
+void pl__bend_end(pl_session *s);
+uint64_t pl__bend_bytes(const pl_plan_request *r); /* for the ledger */
+/* Another limit is wanted: plans again within it and reads what stays resident. */
+bool pl__bend_wanted(pl_session *s);
+pl_status pl__bend(pl_session *s, pl_error *e);
+void pl__bend_look(pl_session *s); /* at the machine; may stop the running pass */
 
 #endif

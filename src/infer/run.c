@@ -84,6 +84,8 @@ static void fill(run *r, int first_wait_ms, int wait_ms)
 
 static void fill_beside(void *self) { fill(self, 0, 0); }
 
+static void look(void *self) { pl__bend_look(((run *)self)->s); }
+
 static void softmax(const float *logits, float *out, size_t n)
 {
     float most = logits[0], sum = 0;
@@ -133,7 +135,8 @@ static pl_status run_pass(run *r, uint32_t *texts, pl_error *e)
     double start = pl_os_seconds();
     *texts = pl__window_make_pass(&s->window, &s->plan->model, s->program.pass_rows, s->program.pass_texts, &pass);
     pass.beside = fill_beside;
-    pass.beside_self = r;
+    pass.tick = look;
+    pass.self = r;
     r->beside = true;
     pl_status st = pl_exec_pass(s->exec, &pass, e);
     r->beside = false;
@@ -146,6 +149,22 @@ static pl_status run_pass(run *r, uint32_t *texts, pl_error *e)
     return st;
 }
 
+/* Goes on within another limit if one is wanted, and ends if that was asked. */
+static pl_status make_way(pl_session *s, pl_error *e)
+{
+    pl__bend_look(s);
+    pl_exec_clear(s->exec);
+    while (pl__bend_wanted(s)) {
+        pl_status st = pl__bend(s, e);
+        if (st)
+            return st;
+    }
+    if (!atomic_load(&s->stop))
+        return PL_OK;
+    pl_exec_stop(s->exec);
+    return pl_fail(e, PL_STOPPED, "stopped on request");
+}
+
 static pl_status run_all(run *r, pl_sink sink, void *sink_self, pl_error *e)
 {
     pl_session *s = r->s;
@@ -155,7 +174,11 @@ static pl_status run_all(run *r, pl_sink sink, void *sink_self, pl_error *e)
         if (w->texts == 0)
             break;
         uint32_t texts;
-        pl_status st = run_pass(r, &texts, e);
+        pl_status st = make_way(s, e);
+        if (!st)
+            st = run_pass(r, &texts, e);
+        if (st == PL_STOPPED && !atomic_load(&s->stop))
+            continue; /* another limit was asked for; the texts still wait and are computed within it */
         if (!st)
             st = deliver(s, texts, sink, sink_self, e);
         if (!st && atomic_load(&s->stop))

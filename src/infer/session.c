@@ -28,6 +28,7 @@ static pl_status map_all(const pl_plan *p, pl_session **out, pl_error *e)
     memset(s, 0, sizeof *s);
     s->plan = p;
     s->program = p->program;
+    s->knobs = p->knobs;
     s->front = front;
     s->front_bytes = p->sizes.front;
     s->back = back;
@@ -36,19 +37,19 @@ static pl_status map_all(const pl_plan *p, pl_session **out, pl_error *e)
     return PL_OK;
 }
 
-static char *arena_of(const pl_session *s)
+char *pl__arena_of(const pl_session *s, bool huge)
 {
     uintptr_t at = (uintptr_t)s->back;
-    return s->plan->knobs.huge ? s->back + (pl_round_up(at, HUGE_PAGE) - at) : s->back;
+    return huge ? s->back + (pl_round_up(at, HUGE_PAGE) - at) : s->back;
 }
 
-static void lay_out_window(pl_session *s, void **exec_memory)
+static void lay_out_window(pl_session *s)
 {
     const pl_plan *p = s->plan;
     pl_carver c = {.base = s->front};
     pl_carve(&c, sizeof *s);
     pl__window_lay_out(&s->window, &c, &p->reading, p->model.width, p->request.longest, p->knobs.pass_rows, s->program.pass_texts);
-    *exec_memory = pl_carve(&c, p->sizes.walk);
+    s->exec_memory = pl_carve(&c, p->sizes.walk);
     assert(c.used <= p->sizes.window);
 }
 
@@ -76,6 +77,20 @@ static bool wants_drop_behind(const pl_plan *p, const pl_os_view *view)
     return spare.cgroup < p->peak + pl_program_streamed_bytes(&p->program);
 }
 
+static pl_status load(pl_session *s, char *arena, pl_error *e)
+{
+    double start = pl_os_seconds();
+    pl_exec_make(&s->program, s->plan->request.kernels, s->plan->reading.folder, s->team, s->exec_memory, arena, &s->exec);
+    pl_exec_drop_behind(s->exec, s->drop_behind);
+    pl_status status = pl_exec_load(s->exec, e);
+    s->load_seconds = pl_os_seconds() - start;
+    s->loaded = status == PL_OK;
+    pl_exec_stats stats;
+    pl_exec_stats_get(s->exec, &stats);
+    s->load_bytes = stats.read_bytes;
+    return status;
+}
+
 pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
 {
     *out = NULL;
@@ -89,22 +104,17 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
         s = map_all(plan, &x, e);
     if (s)
         return s;
-    void *exec_memory;
-    lay_out_window(x, &exec_memory);
-    char *arena = arena_of(x);
+    lay_out_window(x);
+    x->view = view;
+    char *arena = pl__arena_of(x, plan->knobs.huge);
     pl_os_advise_huge(arena, plan->sizes.back, plan->knobs.huge);
     pl_promise_make(&view, plan->peak, &x->promise);
+    x->drop_behind = wants_drop_behind(plan, &view);
     s = pl_team_start(x->front + plan->sizes.front - plan->sizes.team, plan->request.threads + 1, PL__STACK_BYTES, &x->team, e);
-    if (!s) {
-        double start = pl_os_seconds();
-        pl_exec_make(&x->program, plan->request.kernels, plan->reading.folder, x->team, exec_memory, arena, &x->exec);
-        pl_exec_drop_behind(x->exec, wants_drop_behind(plan, &view));
-        s = pl_exec_load(x->exec, e);
-        x->load_seconds = pl_os_seconds() - start;
-        pl_exec_stats stats;
-        pl_exec_stats_get(x->exec, &stats);
-        x->load_bytes = stats.read_bytes;
-    }
+    if (!s)
+        s = pl__bend_prepare(x, e);
+    if (!s)
+        s = load(x, arena, e);
     if (s) {
         pl_close(x);
         return s;
@@ -120,6 +130,7 @@ void pl_close(pl_session *s)
     if (s->team)
         pl_team_stop(s->team);
     pl_promise_end(s->promise);
+    pl__bend_end(s);
     char *front = s->front, *back = s->back;
     uint64_t front_bytes = s->front_bytes, back_bytes = s->back_bytes;
     pl_os_unmap(back, back_bytes);
@@ -129,7 +140,7 @@ void pl_close(pl_session *s)
 void pl_stop(pl_session *s)
 {
     atomic_store(&s->stop, true);
-    pl_exec_stop(s->exec);
+    pl_exec_stop(s->exec); /* what is set while the executor is made anew is seen before the next pass */
 }
 
 /* ---- figures ---- */
@@ -146,6 +157,9 @@ void pl_session_stats(const pl_session *s, pl_stats *out)
         {"compute", s->pass_seconds, x.read_bytes - s->load_bytes},
         {"wait for weights", x.wait_seconds / s->plan->request.threads, 0},
     };
+    out->limit_bytes = atomic_load(&s->limit);
+    out->peak_bytes = atomic_load(&s->peak);
+    out->bends = atomic_load(&s->bends);
     out->phase_count = PL_COUNT(phases);
     memcpy(out->phases, phases, sizeof phases);
 }

@@ -63,9 +63,9 @@ pl_status pl_rates_of(pl_isa isa, pl_dtype compute, const char *record, pl_rates
     return s;
 }
 
-/* Attention at the mean length of ordinary texts; it is the same in every plan. */
-enum { ORDINARY_LENGTH = 64, FLOAT = 4, SMALL_PASS = 256 };
-static const double SMALL_SHARE = 0.1; /* of rows that come in small passes where the input is unknown */
+
+enum { FLOAT = 4, SMALL_PASS = 16 };
+static const double SMALL_SHARE = 0.02; /* of rows that come as a lone short text, where the input is unknown */
 
 double pl__seconds_per_row(const pl_plan_request *r, const pl__cut *cut, const pl_knobs *k, const pl__layout *l)
 {

@@ -149,6 +149,11 @@ static uint64_t table_bytes(const pl_plan_request *r)
     return bytes;
 }
 
+uint64_t pl__tables_bytes(const pl__cut *cut)
+{
+    return pl_round_up(cut->ops * sizeof(pl_op) + cut->loads * sizeof(pl_load) + cut->stages * sizeof(pl_stage) + 3 * LINE, PAGE);
+}
+
 void pl__layout_make(const pl_plan_request *r, const pl__cut *cut, const pl_knobs *k, pl__layout *out)
 {
     const pl__groups *gs = r->groups;
@@ -184,7 +189,7 @@ void pl__layout_make(const pl_plan_request *r, const pl__cut *cut, const pl_knob
     at += r->threads * out->thread_bytes;
     out->arena = at;
     uint32_t tile_room = pl_program_tiles(k->pass_rows, k->tile_rows, out->pass_texts, out->tile_texts, r->threads);
-    out->program = pl_round_up(cut->ops * sizeof(pl_op) + cut->loads * sizeof(pl_load) + cut->stages * sizeof(pl_stage) + 3 * LINE, PAGE);
+    out->program = pl__tables_bytes(cut);
     out->walk = pl_round_up(pl_program_walk_bytes(tile_room, out->pass_texts, cut->stages, k->slots, r->threads), LINE);
     out->window = pl_round_up(r->window_fixed + r->window_row * k->pass_rows + r->window_text * out->pass_texts + out->walk, PAGE);
     out->team = r->team;

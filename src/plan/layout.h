@@ -19,6 +19,7 @@ typedef struct pl__cut {
     uint64_t weight_bytes;    /* all packed slabs */
 } pl__cut;
 void pl__cut_make(const pl_plan_request *r, uint64_t slab, uint32_t resident, pl__cut *out);
+uint64_t pl__tables_bytes(const pl__cut *cut); /* of the program */
 uint64_t pl__slab_least(const pl_plan_request *r); /* smallest bound that works */
 uint64_t pl__slab_most(const pl_plan_request *r);  /* bound under which no group is cut */
 

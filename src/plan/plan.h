@@ -104,6 +104,7 @@ void pl_plan_sizes_of(const pl_plan_request *r, const pl_knobs *knobs, pl_plan_s
  * (pl_plan_sizes.program bytes), `scratch` needs pl_plan_scratch bytes; the ledger's lines come
  * from `region`. */
 size_t pl_plan_scratch(const pl_plan_request *r);
+uint64_t pl_plan_most_tables(const pl_plan_request *r); /* of the finest cut */
 pl_status pl_plan_compile(const pl_plan_request *r, const pl_knobs *knobs, void *tables, void *scratch, pl_program *program, pl_region *region, pl_ledger *ledger, pl_error *e);
 
 uint64_t pl_ledger_at(const pl_ledger *l, unsigned moment);
