@@ -49,7 +49,7 @@ const char *pl_json_scalar(const pl_json_walker *w, size_t *n); /* STRING: decod
 pl_status pl_json_skip(pl_json_walker *w, pl_error *e);         /* the rest of the container just entered; nothing after a scalar */
 /* The value just met as a jansson value (NULL on failure): for small ones, at most `bytes` of text.
  * Twice the same key in an object is refused; whole numbers beyond 64 bits become reals. Its heap is
- * bounded too: 64 KiB and 24 bytes a byte of text, which refuses only what is all brackets. */
+ * bounded too: 64 KiB and 32 bytes a byte of text, which refuses only what is all brackets. */
 pl_status pl_json_value(pl_json_walker *w, pl_json_event event, size_t bytes, json_t **out, pl_error *e);
 pl_status pl_json_fail(const pl_json_walker *w, pl_error *e, const char *format, ...) PL_PRINTF(3, 4); /* "FILE: line N, column M: ..." of the current value */
 

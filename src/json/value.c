@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { VALUE_DEPTH = 256 }; /* of the recursion below */
-enum { HEAP_LEAST = 1 << 16, HEAP_PER_BYTE = 24 };
+enum { HEAP_LEAST = 1 << 16, HEAP_PER_BYTE = 32 };
 
 typedef struct builder {
     pl_json_walker *w;
@@ -39,8 +39,14 @@ static pl_status build_number(builder *b, json_t **out)
     return *out ? PL_OK : no_memory(b);
 }
 
-/* A block of malloc: its own word, in steps of 16, at least 32 (glibc; others round alike). */
-static size_t block(size_t bytes) { return pl_max(32, pl_round_up(bytes + 8, 16)); }
+/* The most that a block of malloc takes (glibc; others round alike): its own word, in steps of 16, at
+ * least 32, up to 16 more where a free one was not worth splitting; large ones are pages. */
+static size_t block(size_t bytes)
+{
+    if (bytes >= 128 << 10)
+        return pl_round_up(bytes, 4096) + 4096;
+    return pl_max(32, pl_round_up(bytes + 8, 16)) + 16;
+}
 
 /* What jansson's structures take (2.14 on 64 bits; earlier ones take no more). */
 enum { OBJECT_BYTES = 80, PAIR_BYTES = 64, BUCKET_BYTES = 16, FEWEST_BUCKETS = 8, ARRAY_BYTES = 40, STRING_BYTES = 32, NUMBER_BYTES = 24 };
