@@ -18,7 +18,9 @@ const char *const cli_group_titles[GROUP_COUNT] = {
 /* clang-format off */
 const cli_verb_text cli_verb_texts[VERB_COUNT] = {
     [VERB_PLAN] = {
-        {"Gives every byte of the job a name, and the moment from which and to which it lives; the knobs that were chosen and why; the next better plan and what it would need. Reads the configuration, the tokenizer and the headers of the weight files, no weight. What does not fit is printed all the same, and the exit code is 4.",
+        {"Gives every byte of the job a name, and the moment from which and to which it lives; the knobs that were chosen and why; the next better "
+          "plan and what it would need. Reads the configuration, the tokenizer and the headers of the weight files, no weight. What does not fit is "
+          "printed all the same, and the exit code is 4.",
          "Takes the options of the run that it plans; with -i it reads the texts and plans for their real lengths.", NULL},
         {{"plimsoll plan MODEL --memory 32MiB", "the ledger of a run in 32 MiB"},
          {"plimsoll plan MODEL -i texts.jsonl --json > saved.json", "a plan to run later with --plan saved.json"},
@@ -31,26 +33,33 @@ const cli_verb_text cli_verb_texts[VERB_COUNT] = {
          {"plimsoll tokenize MODEL -i texts.txt -o ids.jsonl", "a file, a text a line"}},
     },
     [VERB_EMBED] = {
-        {"Prints {\"embedding\":[...]} for each text, in the order of the input and as soon as it is ready. Pooling and normalisation are those of the folder (modules.json), else the mean of the tokens.", NULL},
+        {"Prints {\"embedding\":[...]} for each text, in the order of the input and as soon as it is ready. Pooling and normalisation are those of "
+          "the folder (modules.json), else the mean of the tokens.", NULL},
         {{"plimsoll embed MODEL -t 'Hello world!'", "one text"},
          {"plimsoll embed MODEL -i texts.jsonl --format npy -o vectors.npy --memory 64MiB", "a file, within 64 MiB"},
          {"tail -f log | plimsoll embed MODEL -i -", "each line as it comes"},
          {"plimsoll embed MODEL -i texts.txt -o out.jsonl --skip 1200", "go on after an interruption"}},
     },
     [VERB_CLASSIFY] = {
-        {"Prints {\"label\":\"...\",\"score\":0.98} for each text. A model with several labels a text (problem_type multi_label_classification) prints all of them with their scores in \"labels\"; a regression prints {\"score\":x}.",
-         "With --label-column the right answers are read too: by the label's name, or its number. Accuracy, F1 (of the second label where there are two, else the mean over labels) and Matthews' correlation are printed for single labels; exact matches, micro and macro F1 for several; mean squared error, Pearson's and Spearman's correlation for a regression (Spearman's for up to 65536 texts).", NULL},
+        {"Prints {\"label\":\"...\",\"score\":0.98} for each text. A model with several labels a text (problem_type multi_label_classification) "
+          "prints all of them with their scores in \"labels\"; a regression prints {\"score\":x}.",
+         "With --label-column the right answers are read too: by the label's name, or its number. Accuracy, F1 (of the second label where there are "
+           "two, else the mean over labels) and Matthews' correlation are printed for single labels; exact matches, micro and macro F1 for several; "
+           "mean squared error, Pearson's and Spearman's correlation for a regression (Spearman's for up to 65536 texts).", NULL},
         {{"plimsoll classify MODEL -t 'a good film' --top 3", "the three best labels"},
          {"plimsoll classify MODEL -i test.csv --label-column label > answers.jsonl", "answers, and how many are right"},
          {"plimsoll classify MODEL -i pairs.tsv --text-column premise --text-pair-column hypothesis", "pairs of texts"}},
     },
     [VERB_TRAIN] = {
-        {"Fine-tunes a classifier on texts with labels, with the defaults of Hugging Face's Trainer. The output is a folder that transformers loads as it is. How much memory there is never changes what is learned.", NULL},
+        {"Fine-tunes a classifier on texts with labels, with the defaults of Hugging Face's Trainer. The output is a folder that transformers loads "
+          "as it is. How much memory there is never changes what is learned.", NULL},
         {{"plimsoll train MODEL --data train.csv --eval test.csv -o trained --memory 512MiB", "within 512 MiB"},
          {"plimsoll train MODEL --data train.csv -o trained --resume", "go on after an interruption"}},
     },
     [VERB_EXPLAIN] = {
-        {"Finds each out-of-memory failure in a log (PyTorch, TensorFlow, JAX, ONNX Runtime, llama.cpp, vLLM, the Linux kernel and more), in LOG or standard input, and says what ran out, who held what, the cause, and the changes that help with their bytes. Exit code 1 when there is none.", NULL},
+        {"Finds each out-of-memory failure in a log (PyTorch, TensorFlow, JAX, ONNX Runtime, llama.cpp, vLLM, the Linux kernel and more), in LOG or "
+          "standard input, and says what ran out, who held what, the cause, and the changes that help with their bytes. Exit code 1 when there is "
+          "none.", NULL},
         {{"plimsoll explain train.log", "what happened, and what to change"},
          {"python train.py 2>&1 | plimsoll explain --json", "the same for a program"}},
     },
@@ -66,11 +75,13 @@ const cli_verb_text cli_verb_texts[VERB_COUNT] = {
         {{"plimsoll devices", "a table"}, {"plimsoll devices --json", "for programs"}},
     },
     [VERB_SHRINK] = {
-        {"Asks the running plimsoll with the process number PID to go on within SIZE from now on; 0 is what it began with. Below what the job needs at least nothing changes, and the exit code is 4.", NULL},
+        {"Asks the running plimsoll with the process number PID to go on within SIZE from now on; 0 is what it began with. Below what the job needs "
+          "at least nothing changes, and the exit code is 4.", NULL},
         {{"plimsoll shrink 4711 64MiB", "give the rest back"}, {"plimsoll shrink 4711 0", "take it again"}},
     },
     [VERB_PULL] = {
-        {"Downloads what is needed of a model, resumably and checked by hash, into the cache that Hugging Face's libraries share; it is then called ORG/NAME.", NULL},
+        {"Downloads what is needed of a model, resumably and checked by hash, into the cache that Hugging Face's libraries share; it is then called "
+          "ORG/NAME.", NULL},
         {{"plimsoll pull sentence-transformers/all-MiniLM-L6-v2", "a model of the hub"}},
     },
     [VERB_HELP] = {{NULL}, {{"plimsoll help embed", "all about embed"}}},
