@@ -1,0 +1,44 @@
+/* Between the files that read a tokenizer. */
+#ifndef PL_TEXT_LOAD_H
+#define PL_TEXT_LOAD_H
+
+#include "text/tokenizer.h"
+#include "text/tree.h"
+
+/* A tokenizer being read: `t` with what it keeps, `scratch` with what goes when reading is done. */
+typedef struct pl__load {
+    pl_tokenizer *t;
+    pl_region scratch;
+    const char *path; /* of the file being read */
+    const char *name; /* its last part, for messages about parts */
+    const pl__node *normalizer, *pre_tokenizer, *post_processor, *model, *added; /* trees in scratch; model without its lists */
+    uint64_t vocab_count, vocab_bytes, merge_count;
+    bool has_vocab, has_merges, vocab_is_array;
+    pl_error *e;
+} pl__load;
+
+/* Copies of strings that stay. NULL: no memory. */
+static inline const char *pl__keep(pl__load *l, const char *text, size_t n) { return pl_region_string(&l->t->region, text, n); }
+pl_status pl__load_no_memory(pl__load *l);
+/* "tokenizer.json: WHERE: ..." */
+#define PL__REFUSE(l, where, ...) pl__load_refuse(l, where, __VA_ARGS__)
+pl_status pl__load_refuse(pl__load *l, const char *where, const char *format, ...) PL_PRINTF(3, 4);
+
+/* The limits under which a tokenizer's JSON is read. */
+pl_json_limits pl__load_limits(void);
+
+/* tokenizer.json, streamed three times: parts and counts, vocabulary, merges (load.c). */
+pl_status pl__load_json(pl__load *l);
+/* What a folder without tokenizer.json has (folder.c). */
+pl_status pl__load_folder(pl__load *l, const char *folder);
+
+/* Each reads its tree into l->t. */
+pl_status pl__load_normalizer(pl__load *l);
+pl_status pl__load_pre_tokenizer(pl__load *l);
+pl_status pl__load_post_processor(pl__load *l);
+pl_status pl__load_model(pl__load *l);      /* its small members; the kind decides how the lists are read */
+pl_status pl__load_model_done(pl__load *l); /* once vocabulary and merges are there */
+pl_status pl__load_added(pl__load *l);      /* once the model is there */
+pl_status pl__load_clash(pl__load *l, const pl__vocab_clash *clash);
+
+#endif
