@@ -70,6 +70,8 @@ static pl_status read_folder(pl_folder *f, bool whole, pl_error *e)
         status = pl__weights_open(f, e);
     if (!status && whole)
         status = pl__modules_read(f, modules, e);
+    if (!status && modules && whole)
+        status = pl__prompts_read(f, e);
     pl__forget(f, modules);
     return status;
 }

@@ -90,10 +90,11 @@ pl__tensor *pl__table_find(const pl__table *table, const char *name);
 /* model.safetensors, or the index and its shards. */
 pl_status pl__weights_open(pl_folder *f, pl_error *e);
 
-/* ---- modules.c, labels.c, lengths.c ---- */
+/* ---- modules.c, prompts.c, labels.c, lengths.c ---- */
 /* Reads modules.json if there is one (else *out is NULL) and finds the Transformer's folder. */
 pl_status pl__modules_find(pl_folder *f, json_t **out, pl_error *e);
 pl_status pl__modules_read(pl_folder *f, const json_t *list, pl_error *e);
+pl_status pl__prompts_read(pl_folder *f, pl_error *e);
 pl_status pl__labels_read(pl_folder *f, pl_error *e);
 pl_status pl__lengths_read(pl_folder *f, pl_error *e);
 

@@ -287,6 +287,27 @@ static void lists_of_modules_are_judged(void **state)
     make_refused("model/2_Normalize/config.json", "token_embeddings");
 }
 
+static void prompts_are_not_forgotten(void **state)
+{
+    (void)state;
+    static const char file[] = "model/config_sentence_transformers.json";
+    static const char *const right[] = {
+        "{}",
+        "{\"prompts\":{\"query\":\"q: \"},\"default_prompt_name\":null}",
+        "{\"prompts\":{\"query\":\"\"},\"default_prompt_name\":\"query\"}",
+        "{\"__version__\":{\"transformers\":\"4.6.1\"},\"similarity_fn_name\":\"cosine\"}",
+    };
+    for (size_t i = 0; i < PL_COUNT(right); i++) {
+        make_modules("[" T "," P "]", "{}");
+        make_text(file, right[i]);
+        pl_folder_close(make_open());
+    }
+    make_text(file, "{\"prompts\":{\"query\":\"q: \"},\"default_prompt_name\":\"query\"}");
+    make_refused(file, "\"query\" puts \"q: \" before each text");
+    make_text(file, "{\"default_prompt_name\":5}");
+    make_refused(file, "default_prompt_name");
+}
+
 static void transformers_may_stand_below(void **state)
 {
     (void)state;
@@ -525,6 +546,7 @@ int main(void)
         cmocka_unit_test(lengths_are_read),
         cmocka_unit_test(poolings_are_read),
         cmocka_unit_test(lists_of_modules_are_judged),
+        cmocka_unit_test(prompts_are_not_forgotten),
         cmocka_unit_test(transformers_may_stand_below),
         cmocka_unit_test(dense_modules_are_read),
         cmocka_unit_test(broken_dense_modules_are_named),
