@@ -1,0 +1,67 @@
+/* Small searches in slices of the window. */
+#include "explain/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Of a line longer than this only the part around the place counts: time stays linear. */
+enum { LONGEST_LINE = 8192 };
+
+size_t pl__line_begin(const char *s, size_t at)
+{
+    size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0;
+    while (at > least && s[at - 1] != '\n' && s[at - 1] != '\r')
+        at--;
+    return at;
+}
+
+size_t pl__line_end(const char *s, size_t n, size_t at)
+{
+    n = pl_min(n, at + LONGEST_LINE);
+    while (at < n && s[at] != '\n' && s[at] != '\r')
+        at++;
+    return at;
+}
+
+size_t pl__find(const char *s, size_t n, const char *word)
+{
+    size_t word_n = strlen(word);
+    char low = pl__lower(word[0]), high = low >= 'a' && low <= 'z' ? (char)(low - 32) : low;
+    for (size_t at = 0; at + word_n <= n; at++) {
+        if (s[at] != low && s[at] != high)
+            continue;
+        size_t i = 1;
+        while (i < word_n && pl__lower(s[at + i]) == pl__lower(word[i]))
+            i++;
+        if (i == word_n)
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+bool pl__has(const char *s, size_t n, const char *word) { return pl__find(s, n, word) != SIZE_MAX; }
+
+bool pl__exact(const char *s, size_t n, const char *word)
+{
+    size_t word_n = strlen(word);
+    for (size_t at = 0; at + word_n <= n; at++) {
+        const char *p = memchr(s + at, word[0], n - at - word_n + 1);
+        if (!p)
+            return false;
+        at = (size_t)(p - s);
+        if (memcmp(p, word, word_n) == 0)
+            return true;
+    }
+    return false;
+}
+
+void pl__say(pl__words *w, const char *format, ...)
+{
+    if (w->n + 1 >= w->capacity)
+        return;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(w->out + w->n, w->capacity - w->n, format, args);
+    va_end(args);
+    w->n = n < 0 ? w->n : pl_min(w->n + (size_t)n, w->capacity - 1);
+}

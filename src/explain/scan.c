@@ -1,0 +1,126 @@
+/* Finds the few places of a log that hold a word of the tables, by Wu and Manber's method: a window
+ * of PL__ANCHOR_BYTES slides over the text; a hash of its last three bytes tells how far it may
+ * move, so that most bytes are never looked at. Letters are folded, so case does not matter.
+ * Worst case: each position compares its bucket, whose size does not depend on the text. */
+#include "explain/inner.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { WINDOW = PL__ANCHOR_BYTES, BLOCK = 3, HASH_BITS = 13, MOST_ANCHORS = 768, MOST_LINKS = 1024 };
+
+static struct anchor {
+    pl__slice word;
+    uint16_t first, count; /* links */
+    uint16_t next;         /* in its bucket, from 1; 0 ends */
+} anchors[MOST_ANCHORS];
+static size_t anchor_n;
+static uint16_t links[MOST_LINKS];
+static uint8_t shift[1 << HASH_BITS];
+static uint16_t bucket[1 << HASH_BITS]; /* anchor + 1 */
+
+/* Three bytes with bit 5 set, which folds ASCII letters, hashed by multiplication. */
+static inline uint32_t block_hash(const unsigned char *s)
+{
+    uint32_t v = (uint32_t)s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16;
+    return ((v | 0x202020u) * 0x9E3779B1u) >> (32 - HASH_BITS);
+}
+
+static pl__slice word_of(size_t index)
+{
+    return index < pl__wording_count ? pl__anchor(index) : pl__setting_anchor(index - pl__wording_count);
+}
+
+static bool same(pl__slice a, pl__slice b) { return a.n == b.n && memcmp(a.s, b.s, a.n) == 0; }
+
+static void add_anchor(pl__slice word, size_t total)
+{
+    for (size_t i = 0; i < anchor_n; i++)
+        if (same(anchors[i].word, word))
+            return;
+    static size_t link_n;
+    assert(anchor_n < MOST_ANCHORS && word.n >= WINDOW);
+    struct anchor *a = &anchors[anchor_n++];
+    a->word = word;
+    a->first = (uint16_t)link_n;
+    for (size_t i = 0; i < total; i++)
+        if (same(word_of(i), word)) {
+            assert(link_n < MOST_LINKS);
+            links[link_n++] = (uint16_t)i;
+        }
+    a->count = (uint16_t)(link_n - a->first);
+}
+
+static void prepare(void)
+{
+    pl__patterns_prepare();
+    size_t total = pl__wording_count + pl__setting_count();
+    for (size_t i = 0; i < total; i++)
+        add_anchor(word_of(i), total);
+    memset(shift, WINDOW - BLOCK + 1, sizeof shift);
+    for (size_t i = 0; i < anchor_n; i++) {
+        const unsigned char *s = (const unsigned char *)anchors[i].word.s;
+        for (size_t at = 0; at + BLOCK <= WINDOW; at++) {
+            uint32_t h = block_hash(s + at);
+            uint8_t move = (uint8_t)(WINDOW - BLOCK - at);
+            shift[h] = move < shift[h] ? move : shift[h];
+        }
+        uint32_t last = block_hash(s + WINDOW - BLOCK);
+        anchors[i].next = bucket[last];
+        bucket[last] = (uint16_t)(i + 1);
+    }
+}
+
+void pl__scan_prepare(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare);
+}
+
+const uint16_t *pl__anchor_rows(unsigned anchor, size_t *count)
+{
+    *count = anchors[anchor].count;
+    return links + anchors[anchor].first;
+}
+
+static bool stands(pl__slice word, const char *s, size_t n)
+{
+    if (n < word.n)
+        return false;
+    for (size_t i = 0; i < word.n; i++)
+        if (pl__lower(s[i]) != word.s[i])
+            return false;
+    return true;
+}
+
+static bool hit_at(const char *s, size_t n, size_t at, uint32_t hash, pl__hit *hit)
+{
+    hit->count = 0;
+    for (uint16_t i = bucket[hash]; i; i = anchors[i - 1].next)
+        if (stands(anchors[i - 1].word, s + at, n - at)) {
+            assert(hit->count < PL__HITS);
+            hit->anchors[hit->count++] = i - 1u;
+        }
+    hit->at = at;
+    return hit->count > 0;
+}
+
+bool pl__scan(const char *s, size_t from, size_t to, size_t n, pl__hit *hit)
+{
+    if (n < WINDOW)
+        return false;
+    size_t last = pl_min(to, n - WINDOW + 1);
+    const unsigned char *block = (const unsigned char *)s + WINDOW - BLOCK;
+    for (size_t at = from; at < last;) {
+        uint32_t hash = block_hash(block + at);
+        if (shift[hash]) {
+            at += shift[hash];
+            continue;
+        }
+        if (hit_at(s, n, at, hash, hit))
+            return true;
+        at++;
+    }
+    return false;
+}

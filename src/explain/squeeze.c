@@ -1,0 +1,165 @@
+/* Text without what logs put between its letters: spaces, line breaks of any terminal width, ANSI
+ * colours (raw, as \u001b or #033, or with the escape byte lost), JSON escapes, frames of rich
+ * tracebacks, HTML entities. Two prints of one message squeeze to the same bytes, so that one
+ * pattern serves all of them. */
+#include "explain/inner.h"
+
+#include <string.h>
+
+typedef struct cursor {
+    const char *s;
+    size_t n, at;
+    bool line_start;
+} cursor;
+
+static size_t left(const cursor *c) { return c->n - c->at; }
+
+static bool begins(const cursor *c, const char *word)
+{
+    size_t n = strlen(word);
+    return left(c) >= n && memcmp(c->s + c->at, word, n) == 0;
+}
+
+/* "31;1m" and its kind: parameters and a final letter, after an opening bracket. 0: not one. */
+static size_t parameters(const char *s, size_t n)
+{
+    size_t at = 0;
+    while (at < n && at < 24 && (pl__digit(s[at]) || s[at] == ';' || s[at] == '?'))
+        at++;
+    return at < n && pl__letter(s[at]) ? at + 1 : 0;
+}
+
+static int hex(char c)
+{
+    if (pl__digit(c))
+        return c - '0';
+    c = pl__lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Bytes of a control sequence at the cursor, whatever way it is written; 0: none. */
+static size_t control_sequence(const cursor *c)
+{
+    static const char *const starts[] = {"\x1b[", "\\u001b[", "\\x1b[", "\\033[", "\\e[", "#033[", "^[[", "\xEF\xBF\xBD["};
+    for (size_t i = 0; i < PL_COUNT(starts); i++)
+        if (begins(c, starts[i])) {
+            size_t open = strlen(starts[i]);
+            size_t more = parameters(c->s + c->at + open, left(c) - open);
+            return more ? open + more : 0;
+        }
+    if (c->s[c->at] == '[' && left(c) > 2 && pl__digit(c->s[c->at + 1])) {
+        size_t more = parameters(c->s + c->at + 1, left(c) - 1);
+        return more > 1 && c->s[c->at + more] == 'm' ? 1 + more : 0;
+    }
+    if (begins(c, "\x1b]")) {
+        const char *bell = memchr(c->s + c->at, '\a', pl_min(left(c), 256));
+        return bell ? (size_t)(bell - (c->s + c->at)) + 1 : 2;
+    }
+    return 0;
+}
+
+/* Frames of rich tracebacks, arrows, no-break spaces, byte order marks. */
+static size_t ornament(const cursor *c)
+{
+    const unsigned char *s = (const unsigned char *)c->s + c->at;
+    if (left(c) >= 2 && s[0] == 0xC2 && s[1] == 0xA0)
+        return 2;
+    if (left(c) >= 3 && s[0] == 0xE2 && (s[1] == 0x94 || s[1] == 0x95 || (s[1] == 0x9D && s[2] == 0xB1) || (s[1] == 0x80 && s[2] <= 0x8F)))
+        return 3;
+    if (left(c) >= 3 && s[0] == 0xEF && s[1] == 0xBB && s[2] == 0xBF)
+        return 3;
+    return 0;
+}
+
+static size_t entity(const cursor *c, char *plain)
+{
+    static const struct {
+        const char *text;
+        char plain;
+    } table[] = {{"&gt;", '>'}, {"&lt;", '<'}, {"&quot;", '"'}, {"&#39;", '\''}, {"&#x27;", '\''}, {"&amp;", '&'}, {"&nbsp;", ' '}};
+    for (size_t i = 0; c->s[c->at] == '&' && i < PL_COUNT(table); i++)
+        if (begins(c, table[i].text)) {
+            *plain = table[i].plain;
+            return strlen(table[i].text);
+        }
+    return 0;
+}
+
+/* A run of backslashes with what it escapes; *plain is what it stands for, ' ' for white space. */
+static size_t escape(const cursor *c, char *plain)
+{
+    size_t run = 0;
+    while (run < left(c) && c->s[c->at + run] == '\\')
+        run++;
+    char next = run < left(c) ? c->s[c->at + run] : ' ';
+    *plain = ' ';
+    if (next == 'n' || next == 't' || next == 'r')
+        return run + 1;
+    if (next == '"' || next == '\'' || next == '/') {
+        *plain = next;
+        return run + 1;
+    }
+    if (next == 'u' && left(c) >= run + 5) {
+        const char *d = c->s + c->at + run + 1;
+        int high = hex(d[2]), low = hex(d[3]);
+        if (d[0] == '0' && d[1] == '0' && high >= 0 && low >= 0 && high < 8) {
+            char code = (char)(high * 16 + low);
+            *plain = code > ' ' ? code : ' ';
+            return run + 5;
+        }
+    }
+    return run;
+}
+
+/* One step: what stands at the cursor, ' ' for white space, 0 for what is dropped. */
+static char step(cursor *c)
+{
+    char byte = c->s[c->at], plain = 0;
+    size_t skip = control_sequence(c);
+    if (!skip && (byte & 0x80))
+        skip = ornament(c);
+    if (skip) {
+        c->at += skip;
+        return 0;
+    }
+    size_t width = byte == '\\' ? escape(c, &plain) : entity(c, &plain);
+    if (!width) {
+        width = 1;
+        plain = byte;
+    }
+    bool space = (unsigned char)plain <= ' ' || plain == 0x7F;
+    bool quote = c->line_start && (plain == '|' || plain == '>');
+    c->line_start = byte == '\n' || byte == '\r' || (c->line_start && (space || quote));
+    c->at += width;
+    return quote ? 0 : space ? ' ' : plain;
+}
+
+void pl__squeeze(const char *s, size_t n, pl__squeezed *out)
+{
+    cursor c = {s, n, 0, true};
+    out->n = 0;
+    while (c.at < n && out->n < PL__SQUEEZED) {
+        uint32_t from = (uint32_t)c.at;
+        char plain = step(&c);
+        if (plain == 0 || plain == ' ')
+            continue;
+        out->text[out->n] = pl__lower(plain);
+        out->from[out->n++] = from;
+    }
+}
+
+size_t pl__clean(const char *s, size_t n, char *out, size_t capacity)
+{
+    cursor c = {s, n, 0, false};
+    size_t used = 0;
+    while (c.at < n && used + 1 < capacity) {
+        char plain = step(&c);
+        if (plain == 0 || (plain == ' ' && (used == 0 || out[used - 1] == ' ')))
+            continue;
+        out[used++] = plain;
+    }
+    while (used > 0 && out[used - 1] == ' ')
+        used--;
+    out[used] = '\0';
+    return used;
+}
