@@ -18,7 +18,10 @@ static const char *kind_text(mode_t mode) { return S_ISDIR(mode) ? "a folder" : 
 
 pl_status pl_file_open(const char *path, int *fd, uint64_t *bytes, pl_error *e)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int file;
+    do
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (file < 0 && errno == EINTR);
     if (file < 0 && errno == ENXIO) /* what open(2) says of sockets */
         return pl_fail(e, PL_BAD_INPUT, "%s: is a socket, a regular file is needed", path);
     if (file < 0)

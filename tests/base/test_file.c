@@ -15,6 +15,25 @@
 
 #include <cmocka.h>
 
+/* ---- pread as the tests want it: interrupted, short, failing (linked with --wrap=pread) ---- */
+ssize_t __real_pread(int fd, void *out, size_t bytes, off_t offset);
+ssize_t __wrap_pread(int fd, void *out, size_t bytes, off_t offset);
+static enum { PLAIN, INTERRUPTED, SHORT, BROKEN } manner;
+
+ssize_t __wrap_pread(int fd, void *out, size_t bytes, off_t offset)
+{
+    static unsigned calls;
+    if (manner == INTERRUPTED && calls++ % 3 != 0) {
+        errno = EINTR;
+        return -1;
+    }
+    if (manner == BROKEN) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_pread(fd, out, manner == SHORT && bytes > 7 ? 7 : bytes, offset);
+}
+
 static char folder[64];
 
 static const char *path_of(const char *name)
@@ -98,6 +117,17 @@ static void reads_are_whole(void **state)
     assert_string_equal(e.text, "file: byte 1000: the file is truncated, 1 more bytes should follow");
     assert_int_equal(pl_file_read(fd, "file", UINT64_MAX - 3, buffer, 8, &e), PL_BAD_INPUT);
     assert_int_equal(pl_file_read(fd, "file", 1ULL << 63, buffer, 8, &e), PL_BAD_INPUT);
+    for (manner = INTERRUPTED; manner <= SHORT; manner++) {
+        memset(buffer, 0xFF, sizeof buffer);
+        assert_int_equal(pl_file_read(fd, "file", 1, buffer, 999, &e), PL_OK);
+        for (int i = 0; i < 999; i++)
+            assert_int_equal(buffer[i], (i + 1) % 251);
+        assert_int_equal(pl_file_read(fd, "file", 1, buffer, 1000, &e), PL_BAD_INPUT);
+    }
+    manner = BROKEN;
+    assert_int_equal(pl_file_read(fd, "file", 1, buffer, 10, &e), PL_MACHINE);
+    assert_int_equal(strncmp(e.text, "file: byte 1: cannot be read: ", 30), 0);
+    manner = PLAIN;
     close(fd);
     assert_int_equal(pl_file_read(fd, "file", 0, buffer, 8, &e), PL_MACHINE);
 }

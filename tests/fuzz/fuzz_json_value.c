@@ -25,7 +25,7 @@ static void check_number(const char *text, size_t n)
     copy[n] = '\0';
     char *end;
     double theirs = strtod(copy, &end);
-    if (*end || memcmp(&ours, &theirs, sizeof ours) != 0)
+    if (*end || ours != theirs || signbit(ours) != signbit(theirs))
         differ("a number is read otherwise than by strtod");
     char back[32];
     double again;

@@ -2,6 +2,7 @@
 #include "base/failing.h"
 #include "hub/make.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,32 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* ---- system calls that fail once, by number (linked with --wrap) ---- */
+static size_t calls, fail_call; /* 0: none fails */
+static int fail_error;          /* 0: a short read instead */
+
+static bool call_fails(void)
+{
+    if (++calls != fail_call)
+        return false;
+    errno = fail_error;
+    return true;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+ssize_t __real_pread(int fd, void *out, size_t bytes, off_t offset);
+ssize_t __wrap_pread(int fd, void *out, size_t bytes, off_t offset);
+
+int __wrap_open(const char *path, int flags, ...) { return call_fails() && fail_error ? -1 : __real_open(path, flags); }
+
+ssize_t __wrap_pread(int fd, void *out, size_t bytes, off_t offset)
+{
+    if (!call_fails())
+        return __real_pread(fd, out, bytes, offset);
+    return fail_error ? -1 : __real_pread(fd, out, 1, offset);
+}
 
 #define CONFIG "model/config.json"
 #define MODULES "model/modules.json"
@@ -520,6 +547,37 @@ static void allocations_fail_once(void **state)
     failing_jansson(0);
 }
 
+static void system_calls_fail_once(void **state)
+{
+    (void)state;
+    static const int errors[] = {EIO, EMFILE, EINTR, 0};
+    make_everything();
+    size_t before = open_files();
+    for (size_t i = 0; i < PL_COUNT(errors); i++)
+        for (fail_call = 1;; fail_call++) {
+            calls = 0;
+            fail_error = errors[i];
+            pl_folder *f = NULL;
+            pl_error e;
+            pl_error_clear(&e);
+            pl_status status = pl_folder_open(make_path("model"), NULL, &f, &e);
+            if (status && (errors[i] == EIO || errors[i] == EMFILE))
+                assert_int_equal(status, PL_MACHINE);
+            if (status)
+                assert_int_equal(strncmp(e.text, make_path("model"), strlen(make_path("model"))), 0);
+            assert_true(!status || errors[i]); /* a short read is no fault */
+            pl_folder_close(f);
+            assert_int_equal(open_files(), before);
+            if (calls < fail_call) {
+                assert_int_equal(status, PL_OK);
+                assert_true(fail_call > 20);
+                break;
+            }
+            assert_true(status || errors[i] == EINTR || errors[i] == 0);
+        }
+    fail_call = 0;
+}
+
 /* Each file of the folder cut at each length: refused or read, never worse. */
 static void files_may_be_cut_anywhere(void **state)
 {
@@ -553,6 +611,7 @@ int main(void)
         cmocka_unit_test(tokenizers_need_no_weights),
         cmocka_unit_test(accounts_are_true),
         cmocka_unit_test(allocations_fail_once),
+        cmocka_unit_test(system_calls_fail_once),
         cmocka_unit_test(files_may_be_cut_anywhere),
     };
     return cmocka_run_group_tests_name("folder", tests, make_begin, make_end);
