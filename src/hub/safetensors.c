@@ -25,7 +25,7 @@ static bool is_key(const pl_json_walker *w, const char *wanted)
 }
 
 /* The current value as a whole number below 2^64. */
-static pl_status read_whole(header *h, pl_json_event event, const char *what, uint64_t *out)
+static pl_status read_whole(header *h, pl_json_event event, const char *name, const char *what, uint64_t *out)
 {
     size_t n = 0;
     const char *text = event == PL_JSON_NUMBER ? pl_json_scalar(h->w, &n) : "";
@@ -34,7 +34,7 @@ static pl_status read_whole(header *h, pl_json_event event, const char *what, ui
     for (size_t i = 0; i < n && fine; i++)
         fine = text[i] >= '0' && text[i] <= '9' && pl_mul(value, 10, &value) && pl_add(value, (uint64_t)(text[i] - '0'), &value);
     *out = value;
-    return fine ? PL_OK : pl_json_fail(h->w, h->e, "%s: whole numbers from 0 to 2^64 - 1 would be right", what);
+    return fine ? PL_OK : pl_json_fail(h->w, h->e, "tensor \"%s\": %s: whole numbers from 0 to 2^64 - 1 would be right", name, what);
 }
 
 static pl_status read_metadata(header *h, pl_json_event event)
@@ -71,7 +71,7 @@ static pl_status read_shape(header *h, pl_json_event event, pl_tensor_view *t)
             return status;
         if (t->rank == PL_COUNT(t->shape))
             return pl_json_fail(h->w, h->e, "tensor \"%s\": more than %zu dimensions", t->name, PL_COUNT(t->shape));
-        status = read_whole(h, event, "shape", &t->shape[t->rank]);
+        status = read_whole(h, event, t->name, "shape", &t->shape[t->rank]);
         if (status)
             return status;
     }
@@ -87,7 +87,7 @@ static pl_status read_offsets(header *h, pl_json_event event, const char *name, 
             return status;
         if (event == PL_JSON_END || i == 2)
             return pl_json_fail(h->w, h->e, "tensor \"%s\": data_offsets must be two numbers, begin and end", name);
-        status = read_whole(h, event, "data_offsets", &offsets[i]);
+        status = read_whole(h, event, name, "data_offsets", &offsets[i]);
         if (status)
             return status;
     }
