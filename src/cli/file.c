@@ -180,15 +180,15 @@ static pl_status find_line(cli_output *o, uint64_t count, uint64_t *end, pl_erro
     return PL_OK;
 }
 
-pl_status cli_output_take_over(cli_output *o, uint64_t count, uint64_t header_bytes, uint64_t record_bytes, pl_error *e)
+pl_status cli_output_take_over(cli_output *o, uint64_t count, pl_error *e)
 {
     uint64_t end = 0;
     struct stat st;
-    if (record_bytes == 0) {
+    if (o->record_bytes == 0) {
         pl_status status = find_line(o, count, &end, e);
         if (status != PL_OK)
             return status;
-    } else if (!pl_mul(count, record_bytes, &end) || !pl_add(end, header_bytes, &end)) {
+    } else if (!pl_mul(count, o->record_bytes, &end) || !pl_add(end, o->header_bytes, &end)) {
         end = UINT64_MAX;
     }
     if (fstat(o->fd, &st) != 0 || end > (uint64_t)st.st_size) {
@@ -246,17 +246,55 @@ pl_status cli_output_commit(cli_output *o, pl_error *e)
     return PL_OK;
 }
 
+/* The end of the last whole line within the first `end` bytes of the file. */
+static uint64_t last_line(const cli_output *o, uint64_t end)
+{
+    char bytes[512];
+    while (end > 0) {
+        size_t n = (size_t)pl_min(end, sizeof bytes);
+        if (pread(o->fd, bytes, n, (off_t)(end - n)) != (ssize_t)n)
+            return end; /* unreadable: it stays as it is */
+        for (size_t i = n; i > 0; i--)
+            if (bytes[i - 1] == '\n')
+                return end - n + i;
+        end -= n;
+    }
+    return 0;
+}
+
+/* The file took only `flushed` bytes: its finished results end earlier than those that were made. */
+static void count_lost(cli_output *o)
+{
+    uint64_t made = o->whole;
+    if (o->record_bytes > 0) {
+        uint64_t behind = o->flushed > o->header_bytes ? o->flushed - o->header_bytes : 0;
+        o->whole = o->header_bytes + behind / o->record_bytes * o->record_bytes;
+        o->lost = (made - o->whole) / o->record_bytes;
+    } else {
+        o->whole = last_line(o, o->flushed);
+        for (size_t i = 0; i < o->used; i++)
+            o->lost += o->buffer[i] == '\n';
+    }
+}
+
+void cli_output_settle(cli_output *o)
+{
+    if (o->whole > o->flushed) {
+        o->used = (size_t)(o->whole - o->flushed);
+        if (cli_output_flush(o, NULL) != PL_OK && o->replaces)
+            count_lost(o);
+    }
+    o->used = 0;
+    if (o->replaces && o->flushed > o->whole && ftruncate(o->fd, (off_t)o->whole) == 0)
+        o->flushed = o->whole;
+}
+
 bool cli_output_abandon(cli_output *o)
 {
     if (o->fd < 0)
         return false;
-    if (o->whole > o->flushed) {
-        o->used = (size_t)(o->whole - o->flushed);
-        cli_output_flush(o, NULL);
-    }
-    bool stays = o->replaces && (o->resumed || (o->whole > 0 && o->flushed > 0));
-    if (o->regular && o->replaces && o->flushed > o->whole && ftruncate(o->fd, (off_t)o->whole) != 0)
-        stays = o->flushed > 0; /* what is half there cannot be cut: it stays as it is */
+    cli_output_settle(o);
+    bool stays = o->replaces && (o->resumed || o->whole > o->header_bytes);
     if (o->replaces && !stays)
         unlink(o->partial);
     cli_signals_keep(o->partial);

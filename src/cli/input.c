@@ -235,7 +235,7 @@ static pl_status fill(cli_input *in, int64_t deadline, pl_error *e)
             return PL_AGAIN;
         if (n < 0 && errno != EINTR)
             return pl_file_fail(in->name, errno, "cannot be waited for", e);
-        if (n < 0)
+        if (n < 0 || cli_signals_caught())
             continue;
         if (ready[1].revents & POLLERR)
             return PL_BROKEN_PIPE;

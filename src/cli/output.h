@@ -16,10 +16,12 @@ typedef struct cli_output {
     int fd;           /* -1: not open */
     char *buffer;
     size_t used, capacity;
-    uint64_t begun;   /* where in the file our first byte stands; 0 where that means nothing */
-    uint64_t flushed; /* bytes handed to the system */
-    uint64_t whole;   /* bytes up to the end of the last finished result */
-    bool regular;     /* a file that can be cut back to its finished results */
+    uint64_t begun;                    /* where in the file our first byte stands; 0 where that means nothing */
+    uint64_t flushed;                  /* bytes handed to the system */
+    uint64_t whole;                    /* bytes up to the end of the last finished result */
+    uint64_t lost;                     /* finished results that a failing file could not take in the end */
+    size_t header_bytes, record_bytes; /* of results of one length; 0: a result is a line */
+    bool regular;                      /* a file that can be cut back to its finished results */
     bool seekable;
     bool replaces; /* written as `partial`, to be renamed to `target` */
     bool resumed;  /* `partial` was there before and holds results */
@@ -32,9 +34,9 @@ enum {
 };
 /* path NULL: standard output. Errors: PL_USAGE where no such file can be, PL_MACHINE otherwise. */
 pl_status cli_output_open(cli_output *o, const char *path, unsigned flags, char *buffer, size_t capacity, pl_error *e);
-/* After a resuming open: the first `count` results of FILE.partial, lines or records of record_bytes
- * behind header_bytes, are taken over and what follows them is dropped. PL_USAGE if it holds fewer. */
-pl_status cli_output_take_over(cli_output *o, uint64_t count, uint64_t header_bytes, uint64_t record_bytes, pl_error *e);
+/* After a resuming open: the first `count` results of FILE.partial are taken over and what follows
+ * them is dropped. PL_USAGE if it holds fewer. */
+pl_status cli_output_take_over(cli_output *o, uint64_t count, pl_error *e);
 
 /* All return PL_OK, PL_BROKEN_PIPE (without a message), PL_STOPPED when a signal came while the reader
  * did not read, or PL_MACHINE. */
@@ -43,8 +45,9 @@ pl_status cli_output_flush(cli_output *o, pl_error *e);
 pl_status cli_output_patch(cli_output *o, uint64_t offset, const void *bytes, size_t n, pl_error *e); /* seekable only */
 /* Complete: flushes, syncs a file to its disk and renames it into place. */
 pl_status cli_output_commit(cli_output *o, pl_error *e);
-/* Not complete: cuts what is no finished result; without any, FILE.partial is removed. Returns true if
- * it stays. Standard output gets what is finished. */
+/* Not complete: writes what is finished, cuts what is not, and counts in `lost` what could not be kept. */
+void cli_output_settle(cli_output *o);
+/* Settles and closes; FILE.partial without any result is removed. Returns true if it stays. */
 bool cli_output_abandon(cli_output *o);
 
 /* Room for n bytes at the end of the buffer, n at most a fraction of capacity; the caller writes there

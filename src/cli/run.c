@@ -86,9 +86,10 @@ static pl_status open_outputs(cli_run *run, char *memory, pl_error *e)
     const cli_printer *printer = run->printer;
     unsigned flags = (printer->seeks ? CLI_OUTPUT_SEEK : 0u) | (run->skip > 0 ? CLI_OUTPUT_RESUME : 0u);
     pl_status status = cli_output_open(&run->output, o->values[OPT_OUTPUT].text, flags, memory, CLI_OUTPUT_BYTES, e);
+    run->output.header_bytes = printer->header_bytes;
+    run->output.record_bytes = printer->record_bytes ? printer->record_bytes(run) : 0;
     if (status == PL_OK && run->output.resumed) {
-        size_t record = printer->record_bytes ? printer->record_bytes(run) : 0;
-        status = cli_output_take_over(&run->output, run->skip, printer->header_bytes, record, e);
+        status = cli_output_take_over(&run->output, run->skip, e);
         run->base = run->skip;
     }
     if (status == PL_OK && !run->output.regular)
@@ -259,6 +260,8 @@ static pl_status finish(cli_run *run, pl_status status, pl_error *e)
         status = cli_output_commit(&run->output, e);
     cli_progress_end(&run->progress, &run->input, run->given, run->delivered, stats.tokens);
     if (status != PL_OK) {
+        cli_output_settle(&run->output);
+        run->delivered -= run->output.lost;
         if (run->printer->end && run->delivered > 0)
             run->printer->end(run, NULL); /* what is finished shall be a whole file */
         cli_keep_finished(&run->output, status, run->base, run->call->options.values[OPT_SKIP].number - run->skip, run->delivered, e);

@@ -133,7 +133,7 @@ static pl_status open_all(cli_tokenizing *t, pl_error *e)
     status = cli_output_open(&t->output, o->values[OPT_OUTPUT].text, t->skip > 0 ? CLI_OUTPUT_RESUME : 0, block, CLI_OUTPUT_BYTES, e);
     if (status == PL_OK && t->output.resumed) {
         t->base = t->skip;
-        status = cli_output_take_over(&t->output, t->skip, 0, 0, e);
+        status = cli_output_take_over(&t->output, t->skip, e);
     }
     if (status == PL_OK && !t->output.regular)
         t->input.watched = t->output.fd;
@@ -155,8 +155,11 @@ pl_status cli_verb_tokenize(cli_call *call, pl_error *e)
             status = cli_output_commit(&t.output, e);
         cli_progress_end(&t.progress, &t.input, t.texts, t.texts, t.tokens);
     }
-    if (status != PL_OK)
-        cli_keep_finished(&t.output, status, t.base, call->options.values[OPT_SKIP].number - t.skip, t.texts, e);
+    if (status != PL_OK) {
+        if (t.output.fd >= 0)
+            cli_output_settle(&t.output);
+        cli_keep_finished(&t.output, status, t.base, call->options.values[OPT_SKIP].number - t.skip, t.texts - t.output.lost, e);
+    }
     pl_encoder_close(t.encoder);
     cli_input_close(&t.input);
     return status;
