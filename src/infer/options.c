@@ -11,7 +11,7 @@ bool pl_size_parse(const char *text, uint64_t *bytes) { return pl_bytes_parse(te
 
 /* A text this long is read whole whatever --max-length says; longer maxima take more, so that
  * words of ordinary length never decide. The limit has no part in it: it must not change answers. */
-enum { LEAST_TEXT_BYTES = 64 << 10, BYTES_PER_TOKEN = 256, MOST_TEXT_BYTES = 16 << 20, MOST_TOKENS = 1 << 24 };
+enum { LEAST_TEXT_BYTES = 32 << 10, BYTES_PER_TOKEN = 128, MOST_TEXT_BYTES = 16 << 20, MOST_TOKENS = 1 << 24 };
 
 pl_status pl__reading_open(const char *model, const pl_options *options, bool config_only, pl__reading *out, pl_error *e)
 {

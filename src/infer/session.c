@@ -111,6 +111,8 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
     pl_promise_make(&view, plan->peak, &x->promise);
     x->drop_behind = wants_drop_behind(plan, &view);
     s = pl_team_start(x->front + plan->sizes.front - plan->sizes.team, plan->request.threads + 1, PL__STACK_BYTES, &x->team, e);
+    if (s == PL_MACHINE) /* fewer threads would do */
+        s = e ? e->status = PL_NO_FIT : PL_NO_FIT;
     if (!s)
         s = pl__bend_prepare(x, e);
     if (!s)

@@ -10,6 +10,16 @@
 enum { RESERVE_PART = 16 };
 static const uint64_t reserve_most = 1ULL << 30;
 
+/* What is free moves all the time: rounded down to its upper six bits, two plans a moment apart are
+ * the same. */
+static uint64_t steady(uint64_t bytes)
+{
+    unsigned low = 0;
+    while (bytes >> low >= 64)
+        low++;
+    return bytes >> low << low;
+}
+
 static uint64_t less(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
 /* "Max address space         unlimited            unlimited            bytes" */
@@ -73,6 +83,8 @@ pl_status pl_os_spare(const pl_os_view *view, pl_spare *out, pl_error *e)
     pl__least_by_path(view, 0, &scratch, &group);
     pl__least_end(&group);
     *out = (pl_spare){.available = machine.available, .cgroup = group.headroom, .rlimit = rlimit_left(view, &rlimit_name)};
+    if (out->available != UINT64_MAX)
+        out->available = steady(out->available);
     uint64_t shared = out->cgroup < out->available ? out->cgroup : out->available;
     if (!known && shared == UINT64_MAX && out->rlimit == UINT64_MAX) {
         pl_fail(e, PL_MACHINE, "%s/meminfo: cannot be read, and no other limit is set: how much memory there is stays unknown", view->proc);
