@@ -17,7 +17,8 @@ enum {
     PL__INDEX_JSON = 1 << 26,     /* model.safetensors.index.json, streamed */
     PL__HEADER_BYTES = 100000000, /* what the safetensors library allows */
     PL__MOST_TENSORS = 1 << 16,   /* of one folder */
-    PL__MOST_FILES = 1000,
+    PL__MOST_FILES = 500,         /* each stays open */
+    PL__MOST_MODULES = 64,
     PL__MOST_LABELS = 1 << 16,
     PL__JSON_DEPTH = 128,
     PL__JSON_SCALAR = 1 << 24,

@@ -44,6 +44,8 @@ pl_status pl__modules_find(pl_folder *f, json_t **out, pl_error *e)
     pl_status status = pl__load(f, path, true, out, e);
     if (!status && json_array_size(*out) == 0)
         return pl_fail(e, PL_BAD_INPUT, "%s: names no module, a Transformer comes first", path);
+    if (!status && json_array_size(*out) > PL__MOST_MODULES)
+        return pl_fail(e, PL_BAD_INPUT, "%s: names %zu modules, at most %d are supported", path, json_array_size(*out), PL__MOST_MODULES);
     module_entry first = {NULL, NULL, NULL};
     if (!status)
         status = read_entry(path, *out, 0, &first, e);

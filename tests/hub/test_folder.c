@@ -303,6 +303,12 @@ static void lists_of_modules_are_judged(void **state)
         make_modules(bad[i].list, "{}");
         make_refused(MODULES, bad[i].words);
     }
+    char many[16384] = "[" T;
+    for (int i = 0; i < 64; i++)
+        strcat(many, "," N);
+    strcat(many, "]");
+    make_modules(many, "{}");
+    make_refused(MODULES, "names 65 modules");
     /* today's paths of the classes */
     make_modules("[{\"path\":\"\",\"type\":\"sentence_transformers.base.modules.transformer.Transformer\"},"
                  "{\"path\":\"1_Pooling\",\"type\":\"sentence_transformers.sentence_transformer.modules.pooling.Pooling\"},"
