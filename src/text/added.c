@@ -43,6 +43,7 @@ bool pl__added_prepare(pl__added_set *set, const pl__added_token **a, const pl__
     }
     for (uint32_t i = 0; i < set->count; i++) {
         set->any_lstrip |= t[i]->lstrip;
+        set->longest = t[i]->pattern_bytes > set->longest ? t[i]->pattern_bytes : set->longest;
         if (i > 0 && compare(t[i - 1], t[i]) == 0) {
             *a = t[i - 1];
             *b = t[i];
@@ -166,4 +167,14 @@ pl__found pl__added_find(const pl__added_set *set, const pl__visible *v, size_t 
     }
     match->inner_stop = at;
     return PL__NOT_FOUND;
+}
+
+bool pl__added_reaches(const pl__added_set *set, const pl__visible *v, size_t at)
+{
+    unsigned char byte = (unsigned char)v->text[at];
+    if (set->first[byte] == set->first[byte + 1u])
+        return false;
+    bool uncertain;
+    const pl__added_token *token = longest_at(set, v, at, &uncertain);
+    return uncertain || (token && at + token->pattern_bytes == v->n);
 }

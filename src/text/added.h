@@ -20,6 +20,7 @@ typedef struct pl__added_set {
     const pl__added_token **tokens; /* [count] */
     uint32_t count;
     uint32_t first[257]; /* tokens[first[b] .. first[b + 1]) begin with byte b */
+    uint32_t longest; /* bytes of a pattern */
     bool any_lstrip;
 } pl__added_set;
 
@@ -45,5 +46,8 @@ typedef enum pl__found { PL__NOT_FOUND, PL__FOUND, PL__UNCERTAIN } pl__found;
  * before it. NOT_FOUND: none begins there, and the search goes on at match->inner_stop >= limit. UNCERTAIN: what follows the visible text decides;
  * match->start is where nothing is certain any more. */
 pl__found pl__added_find(const pl__added_set *set, const pl__visible *v, size_t from, size_t limit, size_t taken, pl__added_match *match);
+
+/* Whether a token that begins at `at` reaches the visible end, or may go on behind it. */
+bool pl__added_reaches(const pl__added_set *set, const pl__visible *v, size_t at);
 
 #endif

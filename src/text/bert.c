@@ -32,7 +32,7 @@ void pl__bert_prepare(pl_tokenizer *t)
 {
     const pl__normalizer *norm = t->normalizer_count ? t->normalizers : NULL;
     t->bert = t->model.kind == PL__WORDPIECE && t->splitter_count == 1 && t->splitters[0].kind == PL__SPLIT_BERT
-              && t->normalizer_count <= 1 && (!norm || norm->kind == PL__NORM_BERT) && t->normalized.count == 0;
+              && t->post.trim_count == 0 && t->normalizer_count <= 1 && (!norm || norm->kind == PL__NORM_BERT) && t->normalized.count == 0;
     for (uint32_t c = 0; c < 256; c++) {
         uint8_t bits = c < 0x80 ? pl__class(c) : 0;
         t->fold[c] = (uint8_t)(norm && norm->lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);

@@ -81,15 +81,20 @@ static pl_status check(sequence *s, pl_error *e)
     return PL_OK;
 }
 
-static pl_status read_tokens(const pl_tokenizer *t, void *stages, size_t enough, sequence *s, pl_error *e)
+typedef struct room {
+    char *at;
+    size_t bytes;
+} room;
+
+static pl_status read_tokens(const pl_tokenizer *t, room stages, size_t enough, sequence *s, pl_error *e)
 {
     s->sink.count = 0;
     s->sink.enough = enough;
     s->outcome = PL__ENOUGH;
     if (enough == 0)
         return PL_OK;
-    return t->bert ? pl__bert_encode(t, stages, s->visible.n, &s->visible, &s->sink, &s->outcome, e)
-                   : pl__general_encode(t, stages, s->visible.n, &s->visible, &s->sink, &s->outcome, e);
+    return t->bert ? pl__bert_encode(t, stages.at, s->visible.n, &s->visible, &s->sink, &s->outcome, e)
+                   : pl__general_encode(t, stages.at, stages.bytes, &s->visible, &s->sink, &s->outcome, e);
 }
 
 static pl_status needs_more(const sequence *s, pl_error *e)
@@ -99,17 +104,17 @@ static pl_status needs_more(const sequence *s, pl_error *e)
 
 /* ---- truncation ---- */
 
-/* How many tokens of each text stay, `room` in all: the library's longest_first. */
-static void share(size_t room, size_t *first, size_t *second)
+/* How many tokens of each text stay, `places` in all: the library's longest_first. */
+static void share(size_t places, size_t *first, size_t *second)
 {
-    if (*first + *second <= room)
+    if (*first + *second <= places)
         return;
     bool swapped = *first > *second;
     size_t less = swapped ? *second : *first;
-    size_t more = less > room ? less : pl_max(less, room - less);
-    if (less + more > room) {
-        less = room / 2;
-        more = less + room % 2;
+    size_t more = less > places ? less : pl_max(less, places - less);
+    if (less + more > places) {
+        less = places / 2;
+        more = less + places % 2;
     }
     *first = swapped ? more : less;
     *second = swapped ? less : more;
@@ -119,11 +124,11 @@ static bool is_longer(const sequence *a, const sequence *b) { return b->outcome 
 
 /* Of an odd number of places the longer text gets one more. When both fill their half, it takes
  * counting on until one ends; what was kept of them stays as it is. */
-static pl_status find_longer(const pl_tokenizer *t, void *stages, size_t room, sequence texts[2], pl_error *e)
+static pl_status find_longer(const pl_tokenizer *t, room stages, size_t places, sequence texts[2], pl_error *e)
 {
     sequence *a = &texts[0], *b = &texts[1];
-    size_t enough = pl_max(room, 16);
-    while (room % 2 && 2 * pl_min(a->sink.count, b->sink.count) > room) {
+    size_t enough = pl_max(places, 16);
+    while (places % 2 && 2 * pl_min(a->sink.count, b->sink.count) > places) {
         bool known = (a->outcome == PL__WHOLE && b->outcome == PL__WHOLE) || is_longer(a, b) || is_longer(b, a);
         if (known)
             break;
@@ -219,33 +224,33 @@ pl_status pl_tokenizer_encode(const pl_tokenizer *t, void *workspace, size_t wor
     size_t count = pair ? 2 : 1, special = pl_tokenizer_special_count(t, pair != NULL);
     assert(workspace_bytes >= pl_tokenizer_workspace(t, pl_max(text->bytes, pair ? pair->bytes : 0), max_length));
     assert(out->capacity >= max_length);
-    (void)workspace_bytes;
     if (special > max_length)
         return pl_fail(e, PL_USAGE, "%zu tokens are asked for, and %zu special ones alone belong to %s", max_length, special, pair ? "a pair" : "a text");
-    size_t room = max_length - special, kept[2] = {0, 0};
+    size_t places = max_length - special, kept[2] = {0, 0};
     sequence texts[2] = {{.view = text}, {.view = pair}};
     char *at = (char *)(uintptr_t)pl_round_up((uintptr_t)workspace, 64);
     for (size_t i = 0; i < count; i++)
         at = make_sink(t, at, max_length, &texts[i].sink);
+    room stages = {at, workspace_bytes - (size_t)(at - (char *)workspace)};
     for (size_t i = 0; i < count; i++) {
         pl_status status = check(&texts[i], e);
         if (!status)
-            status = read_tokens(t, at, room, &texts[i], e);
+            status = read_tokens(t, stages, places, &texts[i], e);
         if (!status && texts[i].outcome == PL__MORE)
             status = needs_more(&texts[i], e);
         if (status)
             return status;
     }
     if (pair) {
-        pl_status status = find_longer(t, at, room, texts, e);
+        pl_status status = find_longer(t, stages, places, texts, e);
         if (status)
             return status;
     }
     for (size_t i = 0; i < count; i++)
         kept[i] = texts[i].sink.count;
     if (pair)
-        share(room, &kept[0], &kept[1]);
+        share(places, &kept[0], &kept[1]);
     else
-        kept[0] = pl_min(kept[0], room);
+        kept[0] = pl_min(kept[0], places);
     return assemble(t, texts, count, kept, out, e);
 }

@@ -216,8 +216,8 @@ static pl_status find_and_read(pl__load *l, pl_json_walker *w, const char *list,
     }
 }
 
-/* Walks to model.LIST and reads it; what follows was checked by the first walk. */
-static pl_status walk_list(pl__load *l, const char *list, reader read)
+/* What follows the list was checked by the first walk. */
+pl_status pl__load_walk(pl__load *l, const char *list, reader read)
 {
     pl_json_walker *w;
     pl_json_limits limits = pl__load_limits();
@@ -282,7 +282,9 @@ static pl_status read_vocab(pl__load *l)
         return PL__REFUSE(l, "model.vocab", "has more tokens than any model");
     if (!pl__vocab_init(v, &l->t->region, &l->scratch, (size_t)l->vocab_count, (size_t)l->vocab_bytes))
         return pl__load_no_memory(l);
-    pl_status status = walk_list(l, "vocab", read_vocab_object);
+    if (l->vocab_is_array)
+        return pl__load_pieces(l);
+    pl_status status = pl__load_walk(l, "vocab", read_vocab_object);
     pl__vocab_clash clash;
     if (!status && v->count != l->vocab_count)
         return changed(l);

@@ -32,6 +32,16 @@ pl_status pl__load_json(pl__load *l);
 /* What a folder without tokenizer.json has (folder.c). */
 pl_status pl__load_folder(pl__load *l, const char *folder);
 
+/* Walks to model.LIST of the file and reads it. */
+pl_status pl__load_walk(pl__load *l, const char *list, pl_status (*read)(pl__load *l, pl_json_walker *w));
+
+/* The lists (load_lists.c): BPE's merges once the vocabulary is there, Unigram's vocabulary. */
+pl_status pl__load_merges(pl__load *l);
+pl_status pl__load_pieces(pl__load *l);
+
+/* {"Regex": "..."} or {"String": "..."}: a regex, or NULL and the text (load_pattern.c). */
+pl_status pl__load_pattern(pl__load *l, const char *where, const pl__node *node, const struct pl__regex **regex, const char **text, size_t *n);
+
 /* Each reads its tree into l->t. */
 pl_status pl__load_normalizer(pl__load *l);
 pl_status pl__load_pre_tokenizer(pl__load *l);

@@ -112,9 +112,15 @@ static pl_status load_bpe(pl__load *l)
         status = optional_flag(l, "byte_fallback", &m->byte_fallback);
     if (!status)
         status = optional_flag(l, "ignore_merges", &m->ignore_merges);
-    if (!status && !l->has_merges)
+    if (status)
+        return status;
+    if (!l->has_merges)
         return PL__REFUSE(l, "model", "\"merges\" is missing");
-    return status;
+    if (m->prefix_bytes > PL__LONGEST_AFFIX || m->suffix_bytes > PL__LONGEST_AFFIX)
+        return PL__REFUSE(l, "model", "a prefix or suffix of more than %d bytes is not supported", PL__LONGEST_AFFIX);
+    if (m->byte_fallback && (m->prefix_bytes || m->suffix_bytes))
+        return PL__REFUSE(l, "model.byte_fallback", "together with a prefix or suffix it is not supported");
+    return PL_OK;
 }
 
 static pl_status load_unigram(pl__load *l)
@@ -159,5 +165,5 @@ pl_status pl__load_model_done(pl__load *l)
         if (entry != PL__NONE)
             m->unk_id = pl__vocab_id(&m->vocab, entry);
     }
-    return PL_OK;
+    return m->kind == PL__BPE ? pl__load_merges(l) : PL_OK;
 }

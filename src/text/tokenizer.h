@@ -36,6 +36,8 @@ typedef struct pl__normalizer {
 } pl__normalizer;
 
 /* ---- pre-tokenizer ---- */
+enum { PL__MOST_SPLITTERS = 32 };
+
 typedef enum pl__splitter_kind {
     PL__SPLIT_BERT, PL__SPLIT_BYTE_LEVEL, PL__SPLIT_DELIMITER, PL__SPLIT_METASPACE, PL__SPLIT_WORDS, PL__SPLIT_WHITESPACE,
     PL__SPLIT_PATTERN, PL__SPLIT_PUNCTUATION, PL__SPLIT_DIGITS, PL__SPLIT_SCRIPTS, PL__SPLIT_FIXED,
@@ -62,6 +64,9 @@ typedef struct pl__splitter {
 /* ---- model ---- */
 typedef enum pl__model_kind { PL__WORDPIECE, PL__WORDLEVEL, PL__BPE, PL__UNIGRAM } pl__model_kind;
 
+/* Longest prefix or suffix of BPE's symbols. */
+enum { PL__LONGEST_AFFIX = 256 };
+
 typedef struct pl__model {
     pl__model_kind kind;
     pl__vocab vocab;
@@ -73,6 +78,7 @@ typedef struct pl__model {
     uint64_t most_chars; /* WORDPIECE: max_input_chars_per_word */
     bool fuse_unk, byte_fallback, ignore_merges;
     const struct pl__merges *merges;   /* BPE */
+    bool takes_bytes;                  /* BPE: byte-level pieces may come as bytes */
     const struct pl__pieces *pieces;   /* UNIGRAM */
 } pl__model;
 
@@ -145,9 +151,12 @@ typedef enum pl__outcome { PL__WHOLE, PL__ENOUGH, PL__MORE } pl__outcome; /* MOR
  * character that byte i comes from. hashes: [n] scratch. Fails if the unknown token is needed and
  * not in the vocabulary. */
 pl_status pl__wordpiece(const pl_tokenizer *t, const char *raw, const char *text, size_t n, size_t chars, const uint32_t *from, uint64_t *hashes, pl__sink *sink, pl_error *e);
+/* The longest piece at text[0..n), its bytes in *length, or PL__NONE; first: of a word. hashes holds as
+ * many as the shorter of n and the longest piece. */
+uint32_t pl__wordpiece_longest(const pl__model *m, const char *text, size_t n, bool first, uint64_t *hashes, size_t *length);
 pl_status pl__no_unknown(const pl_tokenizer *t, pl_error *e);
 
-/* The span in the raw text of bytes [a, b) of a word, a < b. */
+/* Where the character of the raw text that begins at `last` ends. */
 static inline uint32_t pl__span_end(const char *raw, uint32_t last)
 {
     unsigned char c = (unsigned char)raw[last];
@@ -161,7 +170,7 @@ pl_status pl__bert_encode(const pl_tokenizer *t, void *workspace, size_t text_by
 
 /* The general way (general.c). */
 size_t pl__general_workspace(const pl_tokenizer *t, size_t text_bytes);
-pl_status pl__general_encode(const pl_tokenizer *t, void *workspace, size_t text_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e);
+pl_status pl__general_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e);
 
 /* The character that stands for a byte in byte-level vocabularies. */
 uint32_t pl__byte_character(unsigned char byte);

@@ -67,20 +67,34 @@ static inline bool pl__same(const char *a, const char *b, size_t n)
     return true;
 }
 
-static inline uint32_t pl__vocab_find_hashed(const pl__vocab *v, uint64_t h, const char *text, size_t n)
+/* The entries that may have the hash h, one after the other; PL__NONE behind the last. */
+typedef struct pl__probe {
+    uint32_t at, tag;
+} pl__probe;
+static inline pl__probe pl__probe_start(const pl__vocab *v, uint64_t h)
 {
-    uint32_t mask = (uint32_t)((1ULL << v->slot_bits) - 1), index_mask = (1u << v->index_bits) - 1;
-    uint32_t tag = (uint32_t)h & ~index_mask;
-    for (uint32_t at = (uint32_t)(h >> (64 - v->slot_bits));; at = (at + 1) & mask) {
-        uint32_t slot = v->slots[at];
+    return (pl__probe){(uint32_t)(h >> (64 - v->slot_bits)), (uint32_t)h >> v->index_bits};
+}
+static inline uint32_t pl__probe_next(const pl__vocab *v, pl__probe *p)
+{
+    uint32_t mask = (uint32_t)((1ULL << v->slot_bits) - 1);
+    for (;;) {
+        uint32_t slot = v->slots[p->at];
         if (slot == 0)
             return PL__NONE;
-        if ((slot & ~index_mask) != tag)
-            continue;
-        uint32_t entry = (slot & index_mask) - 1;
+        p->at = (p->at + 1) & mask;
+        if (slot >> v->index_bits == p->tag)
+            return (slot & ((1u << v->index_bits) - 1)) - 1;
+    }
+}
+
+static inline uint32_t pl__vocab_find_hashed(const pl__vocab *v, uint64_t h, const char *text, size_t n)
+{
+    pl__probe p = pl__probe_start(v, h);
+    for (uint32_t entry; (entry = pl__probe_next(v, &p)) != PL__NONE;)
         if (v->start[entry + 1] - v->start[entry] == n && pl__same(v->pool + v->start[entry], text, n))
             return entry;
-    }
+    return PL__NONE;
 }
 
 #endif

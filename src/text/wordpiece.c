@@ -14,23 +14,16 @@ pl_status pl__no_unknown(const pl_tokenizer *t, pl_error *e)
 static uint32_t find_continued(const pl__model *m, uint64_t h, const char *text, size_t n)
 {
     const pl__vocab *v = &m->vocab;
-    uint32_t mask = (uint32_t)((1ULL << v->slot_bits) - 1), index_mask = (1u << v->index_bits) - 1;
-    uint32_t tag = (uint32_t)h & ~index_mask;
-    for (uint32_t at = (uint32_t)(h >> (64 - v->slot_bits));; at = (at + 1) & mask) {
-        uint32_t slot = v->slots[at];
-        if (slot == 0)
-            return PL__NONE;
-        if ((slot & ~index_mask) != tag)
-            continue;
-        uint32_t entry = (slot & index_mask) - 1;
+    pl__probe p = pl__probe_start(v, h);
+    for (uint32_t entry; (entry = pl__probe_next(v, &p)) != PL__NONE;) {
         const char *spelt = v->pool + v->start[entry];
         if (v->start[entry + 1] - v->start[entry] == m->prefix_bytes + n && pl__same(spelt, m->prefix, m->prefix_bytes) && pl__same(spelt + m->prefix_bytes, text, n))
             return entry;
     }
+    return PL__NONE;
 }
 
-/* The longest piece at text[0..n): its bytes in *length, or PL__NONE. */
-static uint32_t longest_piece(const pl__model *m, const char *text, size_t n, bool first, uint64_t *hashes, size_t *length)
+uint32_t pl__wordpiece_longest(const pl__model *m, const char *text, size_t n, bool first, uint64_t *hashes, size_t *length)
 {
     const pl__vocab *v = &m->vocab;
     size_t prefix = first ? 0 : m->prefix_bytes;
@@ -58,7 +51,7 @@ pl_status pl__wordpiece(const pl_tokenizer *t, const char *raw, const char *text
     size_t before = sink->count, at = 0;
     while (chars <= m->most_chars && at < n) {
         size_t length;
-        uint32_t entry = longest_piece(m, text + at, n - at, at == 0, hashes, &length);
+        uint32_t entry = pl__wordpiece_longest(m, text + at, n - at, at == 0, hashes, &length);
         if (entry == PL__NONE)
             break;
         pl__sink_push(sink, pl__vocab_id(&m->vocab, entry), from[at], pl__span_end(raw, from[at + length - 1]));
