@@ -165,6 +165,22 @@ static pl_status read_member(pl__load *l, pl_json_walker *w, pl_json_event event
     return status;
 }
 
+pl_status pl__load_parts(pl__load *l, pl_json_walker *w)
+{
+    pl_json_event event;
+    bool seen[MEMBER_COUNT] = {false};
+    pl_status status = pl_json_next(w, &event, l->e);
+    if (!status && event != PL_JSON_OBJECT)
+        return pl_json_fail(w, l->e, "a tokenizer is an object");
+    while (!status) {
+        status = pl_json_next(w, &event, l->e);
+        if (status || event == PL_JSON_END)
+            break;
+        status = read_member(l, w, event, seen);
+    }
+    return status ? status : pl_json_next(w, &event, l->e); /* nothing may follow */
+}
+
 static pl_status read_parts(pl__load *l)
 {
     pl_json_walker *w;
@@ -172,19 +188,7 @@ static pl_status read_parts(pl__load *l)
     pl_status status = pl_json_open(l->path, &limits, &l->t->memory.face, &w, l->e);
     if (status)
         return status;
-    pl_json_event event;
-    bool seen[MEMBER_COUNT] = {false};
-    status = pl_json_next(w, &event, l->e);
-    if (!status && event != PL_JSON_OBJECT)
-        status = pl_json_fail(w, l->e, "a tokenizer is an object");
-    while (!status) {
-        status = pl_json_next(w, &event, l->e);
-        if (status || event == PL_JSON_END)
-            break;
-        status = read_member(l, w, event, seen);
-    }
-    if (!status)
-        status = pl_json_next(w, &event, l->e); /* nothing may follow */
+    status = pl__load_parts(l, w);
     pl_json_close(w);
     return status;
 }
@@ -275,23 +279,67 @@ pl_status pl__load_clash(pl__load *l, const pl__vocab_clash *clash)
     return PL__REFUSE(l, "model.vocab", "its strings are made to collide");
 }
 
-static pl_status read_vocab(pl__load *l)
+/* Room for the entries that were counted, then the walk that adds them. */
+static pl_status fill_vocab(pl__load *l, pl_status (*walk)(pl__load *l))
 {
     pl__vocab *v = &l->t->model.vocab;
     if (l->vocab_count >= 1u << 30 || l->vocab_bytes >= UINT32_MAX)
         return PL__REFUSE(l, "model.vocab", "has more tokens than any model");
     if (!pl__vocab_init(v, &l->t->region, &l->scratch, (size_t)l->vocab_count, (size_t)l->vocab_bytes))
         return pl__load_no_memory(l);
-    if (l->vocab_is_array)
-        return pl__load_pieces(l);
-    pl_status status = pl__load_walk(l, "vocab", read_vocab_object);
-    pl__vocab_clash clash;
+    pl_status status = walk(l);
     if (!status && v->count != l->vocab_count)
         return changed(l);
-    if (status)
+    if (status || l->vocab_is_array)
         return status;
+    pl__vocab_clash clash;
     status = pl__vocab_finish(v, &l->t->region, false, &clash);
     return status == PL_MACHINE ? pl__load_no_memory(l) : status ? pl__load_clash(l, &clash) : PL_OK;
+}
+
+static pl_status walk_vocab(pl__load *l) { return l->vocab_is_array ? pl__load_pieces(l) : pl__load_walk(l, "vocab", read_vocab_object); }
+
+/* ---- vocab.json: the object alone ---- */
+
+static pl_status walk_vocab_file(pl__load *l, pl_status (*read)(pl__load *l, pl_json_walker *w))
+{
+    pl_json_walker *w;
+    pl_json_limits limits = pl__load_limits();
+    pl_status status = pl_json_open(l->path, &limits, &l->t->memory.face, &w, l->e);
+    if (status)
+        return status;
+    pl_json_event event;
+    status = pl_json_next(w, &event, l->e);
+    if (!status && event != PL_JSON_OBJECT)
+        status = pl_json_fail(w, l->e, "must be an object of tokens and ids");
+    if (!status)
+        status = read(l, w);
+    if (!status)
+        status = pl_json_next(w, &event, l->e);
+    pl_json_close(w);
+    return status;
+}
+
+static pl_status add_vocab_file(pl__load *l) { return walk_vocab_file(l, read_vocab_object); }
+
+pl_status pl__load_vocab_file(pl__load *l)
+{
+    pl_status status = walk_vocab_file(l, count_vocab_object);
+    return status ? status : fill_vocab(l, add_vocab_file);
+}
+
+/* ---- all of it ---- */
+
+pl_status pl__load_stages(pl__load *l)
+{
+    pl_status status = pl__load_model_done(l);
+    if (!status)
+        status = pl__load_normalizer(l);
+    if (!status)
+        status = pl__load_pre_tokenizer(l);
+    if (!status)
+        status = pl__load_post_processor(l);
+    return status ? status : pl__load_added(l);
 }
 
 pl_status pl__load_json(pl__load *l)
@@ -302,14 +350,8 @@ pl_status pl__load_json(pl__load *l)
     if (!status)
         status = pl__load_model(l);
     if (!status)
-        status = read_vocab(l);
-    if (!status)
-        status = pl__load_model_done(l);
-    if (!status)
-        status = pl__load_normalizer(l);
-    if (!status)
-        status = pl__load_pre_tokenizer(l);
-    if (!status)
-        status = pl__load_post_processor(l);
-    return status ? status : pl__load_added(l);
+        status = fill_vocab(l, walk_vocab);
+    if (!status && l->t->model.kind == PL__BPE)
+        status = pl__load_merges(l);
+    return status ? status : pl__load_stages(l);
 }

@@ -32,12 +32,20 @@ pl_status pl__load_json(pl__load *l);
 /* What a folder without tokenizer.json has (folder.c). */
 pl_status pl__load_folder(pl__load *l, const char *folder);
 
+/* The steps of both: the walk over a tokenizer's object; the parts once the lists are there. */
+pl_status pl__load_parts(pl__load *l, pl_json_walker *w);
+pl_status pl__load_stages(pl__load *l);
+
 /* Walks to model.LIST of the file and reads it. */
 pl_status pl__load_walk(pl__load *l, const char *list, pl_status (*read)(pl__load *l, pl_json_walker *w));
 
-/* The lists (load_lists.c): BPE's merges once the vocabulary is there, Unigram's vocabulary. */
+/* The lists: BPE's merges once the vocabulary is there, Unigram's pieces with their scores
+ * (load_lists.c), and those that are files of their own. */
 pl_status pl__load_merges(pl__load *l);
 pl_status pl__load_pieces(pl__load *l);
+pl_status pl__load_vocab_file(pl__load *l);                     /* l->path is vocab.json */
+pl_status pl__load_merges_file(pl__load *l, const char *path);
+void pl__load_merges_done(pl__load *l); /* once the unknown token is known */
 
 /* {"Regex": "..."} or {"String": "..."}: a regex, or NULL and the text (load_pattern.c). */
 pl_status pl__load_pattern(pl__load *l, const char *where, const pl__node *node, const struct pl__regex **regex, const char **text, size_t *n);

@@ -1,5 +1,6 @@
 /* The long lists beside the vocabulary: BPE's merges and Unigram's scores. */
 #include "text/bpe.h"
+#include "text/lines.h"
 #include "text/load.h"
 #include "text/unicode.h"
 #include "text/unigram.h"
@@ -21,6 +22,20 @@ static uint32_t byte_token(const pl__vocab *v, unsigned byte)
 
 /* ---- merges ---- */
 
+/* Fails at the walker's place, or without one in the file of lines. */
+static pl_status bad_merge(pl__load *l, pl_json_walker *w, const char *format, ...) PL_PRINTF(3, 4);
+static pl_status bad_merge(pl__load *l, pl_json_walker *w, const char *format, ...)
+{
+    char what[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (w)
+        return pl_json_fail(w, l->e, "model.merges: %s", what);
+    return pl_fail(l->e, PL_BAD_INPUT, "merges.txt: merge %u: %s", l->t->model.merges->count, what);
+}
+
 /* A merge being read: its two tokens. */
 typedef struct pair {
     const char *left, *right;
@@ -32,7 +47,7 @@ static pl_status find_token(pl__load *l, pl_json_walker *w, const char *text, si
     const pl__vocab *v = &l->t->model.vocab;
     uint32_t entry = pl__vocab_find(v, text, n);
     if (entry == PL__NONE)
-        return pl_json_fail(w, l->e, "model.merges: the token \"%.*s\" is not in the vocabulary", (int)pl_min(n, 200), text);
+        return bad_merge(l, w, "the token \"%.*s\" is not in the vocabulary", (int)pl_min(n, 200), text);
     *id = pl__vocab_id(v, entry);
     return PL_OK;
 }
@@ -42,7 +57,7 @@ static pl_status find_made(pl__load *l, pl_json_walker *w, const pair *p, uint32
 {
     size_t prefix = l->t->model.prefix_bytes;
     if (p->right_bytes < prefix)
-        return pl_json_fail(w, l->e, "model.merges: the token \"%s\" is shorter than the prefix", p->right);
+        return bad_merge(l, w, "the token \"%.*s\" is shorter than the prefix", (int)pl_min(p->right_bytes, 200), p->right);
     const pl__vocab *v = &l->t->model.vocab;
     size_t n = p->left_bytes + p->right_bytes - prefix;
     uint64_t h = pl__hash(pl__hash(v->seed, p->left, p->left_bytes), p->right + prefix, p->right_bytes - prefix);
@@ -55,7 +70,7 @@ static pl_status find_made(pl__load *l, pl_json_walker *w, const pair *p, uint32
             return PL_OK;
         }
     }
-    return pl_json_fail(w, l->e, "model.merges: \"%s\" and \"%s\" make a token that is not in the vocabulary", p->left, p->right);
+    return bad_merge(l, w, "\"%.*s\" and \"%.*s\" make a token that is not in the vocabulary", (int)pl_min(p->left_bytes, 200), p->left, (int)pl_min(p->right_bytes, 200), p->right);
 }
 
 /* The same pair again replaces the one before, as in the library. */
@@ -101,7 +116,7 @@ static pl_status read_line(pl__load *l, pl_json_walker *w, const char *line, siz
     const char *blank = memchr(line, ' ', n);
     size_t left = blank ? (size_t)(blank - line) : n;
     if (!blank || memchr(blank + 1, ' ', n - left - 1))
-        return pl_json_fail(w, l->e, "model.merges: \"%.*s\" is no pair of tokens", (int)pl_min(n, 200), line);
+        return bad_merge(l, w, "\"%.*s\" is no pair of tokens", (int)pl_min(n, 200), line);
     return add_merge(l, w, &(pair){line, blank + 1, left, n - left - 1});
 }
 
@@ -176,7 +191,7 @@ static pl_status start_merges(pl__load *l)
     return m->pairs && m->made && m->slots ? PL_OK : pl__load_no_memory(l);
 }
 
-static void end_merges(pl__load *l)
+void pl__load_merges_done(pl__load *l)
 {
     pl__model *model = &l->t->model;
     pl__merges *m = (pl__merges *)(uintptr_t)model->merges;
@@ -194,11 +209,35 @@ static void end_merges(pl__load *l)
 pl_status pl__load_merges(pl__load *l)
 {
     pl_status status = start_merges(l);
+    return status ? status : pl__load_walk(l, "merges", read_merges);
+}
+
+/* ---- merges.txt ---- */
+
+static pl_status each_line(pl__load *l, const char *path, bool adds)
+{
+    pl__lines lines;
+    const char *text;
+    size_t n;
+    pl_status status = pl__lines_open(&lines, path, &l->t->memory.face, l->e);
+    if (status)
+        return status;
+    while (!(status = pl__lines_next(&lines, &text, &n, l->e))) {
+        if (!adds)
+            l->merge_count++;
+        else if ((status = read_line(l, NULL, text, n)))
+            break;
+    }
+    pl__lines_close(&lines);
+    return status == PL_END ? PL_OK : status;
+}
+
+pl_status pl__load_merges_file(pl__load *l, const char *path)
+{
+    pl_status status = each_line(l, path, false);
     if (!status)
-        status = pl__load_walk(l, "merges", read_merges);
-    if (!status)
-        end_merges(l);
-    return status;
+        status = start_merges(l);
+    return status ? status : each_line(l, path, true);
 }
 
 /* ---- Unigram ---- */
@@ -283,10 +322,9 @@ pl_status pl__load_pieces(pl__load *l)
     p->unk_score = INFINITY;
     l->t->model.pieces = p;
     pl_status status = pl__load_walk(l, "vocab", read_pieces);
-    if (!status && v->count != l->vocab_count)
-        return changed(l);
+    if (status || v->count != l->vocab_count)
+        return status ? status : changed(l);
     pl__vocab_clash clash;
-    if (!status && (status = pl__vocab_finish(v, &l->t->region, true, &clash)))
-        return status == PL_MACHINE ? pl__load_no_memory(l) : pl__load_clash(l, &clash);
-    return status ? status : finish_pieces(l, p);
+    status = pl__vocab_finish(v, &l->t->region, true, &clash);
+    return status == PL_MACHINE ? pl__load_no_memory(l) : status ? pl__load_clash(l, &clash) : finish_pieces(l, p);
 }

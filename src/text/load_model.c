@@ -165,5 +165,7 @@ pl_status pl__load_model_done(pl__load *l)
         if (entry != PL__NONE)
             m->unk_id = pl__vocab_id(&m->vocab, entry);
     }
-    return m->kind == PL__BPE ? pl__load_merges(l) : PL_OK;
+    if (m->kind == PL__BPE)
+        pl__load_merges_done(l);
+    return PL_OK;
 }
