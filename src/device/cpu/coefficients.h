@@ -27,6 +27,16 @@
      0x1.505726p-29f, -0x1.d7848p-33f,  0x1.5c13d6p-36f, -0x1.86b5fcp-40f,                         \
      0x1.9c97dap-45f, -0x1.379834p-48f, 0x1.e329d6p-51f, -0x1.93ff94p-55f}
 
+/* erf(x / sqrt 2) in the same way, for gelu(x) = x/2 (1 + erf(x / sqrt 2)): one term less, since the
+ * sum with 1 hides what lies below 2^-24. */
+#define PL_GELU_CENTRE 0x1.ebab26p+3f
+#define PL_GELU_COUNT 15
+#define PL_GELU_P                                                                                  \
+    {0x1.05375ep-2f,  -0x1.0fa07ep-7f,  0x1.a52632p-12f, -0x1.6505dap-16f,                         \
+     0x1.34a988p-20f, -0x1.077f22p-24f, 0x1.ae03a6p-29f, -0x1.43af9p-33f,                          \
+     0x1.e44838p-38f, -0x1.8623b4p-42f, 0x1.d0db7cp-47f, -0x1.c0c09p-53f,                          \
+     0x1.7f191ap-57f, -0x1.60dca8p-60f, 0x1.38bcbep-65f}
+
 /* log(1 + f) = f - f^2/2 + f^3 Q(f), 1 + f between sqrt(1/2) and sqrt(2). */
 #define PL_LOG_ROOT_BITS 0x3F3504F3 /* sqrt(1/2) */
 #define PL_LOG_COUNT 8
@@ -36,7 +46,6 @@
 
 #define PL_TANH_MOST 9.25f /* tanh is 1 in f32 from here */
 
-#define PL_SQRT_HALF 0x1.6a09e6p-1f
 #define PL_SQRT_2_OVER_PI 0x1.988454p-1f
 #define PL_GELU_CUBE 0x1.6e4e26p-5f     /* 0.044715 */
 #define PL_QUICK_GELU_SLOPE 0x1.b3b646p+0f /* 1.702 */

@@ -1,4 +1,4 @@
-/* softmax(scale q k^T) v of one text and head. */
+/* softmax((scale q) k^T) v of one text and head. */
 #include "device/cpu/reference/reference.h"
 
 #include <math.h>
@@ -32,8 +32,8 @@ static void attend(const pl_attention *a, float *p, size_t first, size_t last, s
             const float *k = a->k + key * a->stride + from;
             float chain = 0.0f;
             for (size_t c = 0; c < width; c++)
-                chain = fmaf(q[c], k[c], chain);
-            p[key - first] = chain * a->scale;
+                chain = fmaf(q[c] * a->scale, k[c], chain);
+            p[key - first] = chain;
         }
         float share = weigh(p, last - first);
         for (size_t c = 0; c < width; c++) {

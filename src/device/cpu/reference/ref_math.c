@@ -80,11 +80,17 @@ float pl__ref_sigmoid(float x)
     return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
+/* x P(x^2 - centre) up to x^2 = 2 centre, +-1 beyond */
+static float centred(const float *p, int count, float centre, float x)
+{
+    float u = pl__ref_less(centre, fmaf(x, x, -centre));
+    return clip(horner(p, count, u) * x, -1.0f, 1.0f);
+}
+
 float pl__ref_erf(float x)
 {
     static const float p[PL_ERF_COUNT] = PL_ERF_P;
-    float u = pl__ref_less(PL_ERF_CENTRE, fmaf(x, x, -PL_ERF_CENTRE));
-    return clip(horner(p, PL_ERF_COUNT, u) * x, -1.0f, 1.0f);
+    return centred(p, PL_ERF_COUNT, PL_ERF_CENTRE, x);
 }
 
 float pl__ref_log(float x)
@@ -108,8 +114,9 @@ float pl__ref_log(float x)
 
 static float gelu(float x)
 {
+    static const float p[PL_GELU_COUNT] = PL_GELU_P;
     float half = 0.5f * x;
-    return fmaf(half, pl__ref_erf(x * PL_SQRT_HALF), half);
+    return fmaf(half, centred(p, PL_GELU_COUNT, PL_GELU_CENTRE, x), half);
 }
 
 static float gelu_new(float x)

@@ -123,6 +123,22 @@ static inline void vf_store_upper(uint16_t *p, vf v, vm m)
             p[i] = lanes[i];
 }
 
+/* Four rows of 8 -> quads of one column each: column 4 l + i in the l-th half of r[i]. */
+static inline void vf_quads(vf r[4])
+{
+    vf a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+    vf c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm256_shuffle_ps(a, c, 0x44);
+    r[1] = _mm256_shuffle_ps(a, c, 0xEE);
+    r[2] = _mm256_shuffle_ps(b, d, 0x44);
+    r[3] = _mm256_shuffle_ps(b, d, 0xEE);
+}
+/* The l-th half of v. */
+static inline void vf_store_quad(float *p, vf v, size_t l)
+{
+    _mm_storeu_ps(p, l == 0 ? _mm256_castps256_ps128(v) : _mm256_extractf128_ps(v, 1));
+}
+
 /* Transposes 8 x 8 in place. */
 static inline void vf_transpose(vf r[8])
 {

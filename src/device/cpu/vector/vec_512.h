@@ -91,6 +91,25 @@ static inline void vf_store_upper(uint16_t *p, vf v, vm m)
     _mm256_mask_storeu_epi16(p, m, _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(v), 16)));
 }
 
+/* Four rows of 16 -> quads of one column each: column 4 l + i in the l-th quarter of r[i]. */
+static inline void vf_quads(vf r[4])
+{
+    vf a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
+    vf c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(c)));
+    r[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(c)));
+    r[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(b), _mm512_castps_pd(d)));
+    r[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(b), _mm512_castps_pd(d)));
+}
+/* The l-th quarter of v; l is a constant after unrolling. */
+static inline void vf_store_quad(float *p, vf v, size_t l)
+{
+    _mm_storeu_ps(p, l == 0   ? _mm512_castps512_ps128(v)
+                     : l == 1 ? _mm512_extractf32x4_ps(v, 1)
+                     : l == 2 ? _mm512_extractf32x4_ps(v, 2)
+                              : _mm512_extractf32x4_ps(v, 3));
+}
+
 /* Transposes 16 x 16 in place. */
 static inline void vf_transpose(vf r[16])
 {

@@ -1,4 +1,4 @@
-/* softmax(scale q k^T) v for one vector width, included once by attention.c of each.
+/* softmax((scale q) k^T) v for one vector width, included once by attention.c of each.
  *
  * A unit (text and head) packs its keys transposed and its values, both in panels, once. Then strip
  * by strip of query rows: scores by the blocks of vec_product.h, softmax in place, context by the
@@ -21,10 +21,7 @@ enum {
 #define VF_SPAN_BLOCK(rows, vectors)                                                               \
     static void span_block_##rows##_##vectors(const vf_block *x)                                   \
     {                                                                                              \
-        if (x->go_on)                                                                              \
-            vf_block_run(rows, vectors, true, false, x, SPAN_ROW, 1);                              \
-        else                                                                                       \
-            vf_block_run(rows, vectors, false, false, x, SPAN_ROW, 1);                             \
+        vf_block_run(rows, vectors, false, x, SPAN_ROW, 1);                                        \
     }
 #define VF_SPAN_BLOCKS(rows) VF_SPAN_BLOCK(rows, 1) VF_SPAN_BLOCK(rows, 2)
 VF_SPAN_BLOCKS(1) VF_SPAN_BLOCKS(2) VF_SPAN_BLOCKS(3) VF_SPAN_BLOCKS(4) VF_SPAN_BLOCKS(5) VF_SPAN_BLOCKS(6)
@@ -47,7 +44,7 @@ typedef struct unit {
     size_t from, width;   /* columns of the head */
     float *keys;          /* [panel of keys][width][VF_PANEL] */
     float *values;        /* [panel of columns][length][VF_PANEL] */
-    float *queries;       /* [span of columns][VF_ROWS][SPAN_ROW] */
+    float *queries;       /* [span of columns][VF_ROWS][SPAN_ROW], times scale */
     float *scores;        /* [span of keys][VF_ROWS][SPAN_ROW] */
     float *context;       /* [VF_ROWS][VF_PANEL] */
 } unit;
@@ -105,74 +102,110 @@ static void pack_values(const unit *u)
     }
 }
 
-static void copy_queries(const unit *u, size_t row, size_t rows)
+static void scale_queries(const unit *u, size_t row, size_t rows)
 {
+    vf scale = vf_set(u->a->scale);
     for (size_t r = 0; r < rows; r++) {
         const float *in = u->a->q + (u->first + row + r) * u->a->stride + u->from;
         for (size_t c = 0; c < u->width; c += VF_LANES) {
             float *out = u->queries + c / SPAN * SPAN_FLOATS + r * SPAN_ROW + c % SPAN;
-            vf_store(out, vf_load_at(in + c, vm_first(u->width - c)));
+            vf_store(out, vf_mul(vf_load_at(in + c, vm_first(u->width - c)), scale));
         }
     }
 }
 
-/* A product of one strip: depth in spans of A, one panel of B, the chains into c. */
+/* The chains of one strip: depth in spans of A, one panel of B, into c; at the end times share. */
 static void run_spans(const float *a, size_t depth, const float *b, size_t rows, size_t columns, float *c,
-                      size_t c_stride)
+                      size_t c_stride, const float *share)
 {
     vf_block_fn run = span_blocks[rows][columns > VF_LANES];
     for (size_t k = 0; k < depth; k += SPAN)
         run(&(vf_block){.depth = pl_min(depth - k, SPAN), .a = a + k / SPAN * SPAN_FLOATS, .b = b + k * VF_PANEL,
-                        .c = c, .c_stride = c_stride, .go_on = k > 0});
+                        .c = c, .c_stride = c_stride, .go_on = k > 0, .share = k + SPAN >= depth ? share : NULL});
 }
 
 static void find_scores(const unit *u, size_t rows)
 {
     for (size_t key = 0; key < u->length; key += VF_PANEL)
         run_spans(u->queries, u->width, u->keys + key * u->width, rows, pl_min(u->length - key, VF_PANEL),
-                  u->scores + key / SPAN * SPAN_FLOATS + key % SPAN, SPAN_ROW);
+                  u->scores + key / SPAN * SPAN_FLOATS + key % SPAN, SPAN_ROW, NULL);
 }
 
-/* Scores of one row -> exp(score - greatest); returns 1 / their sum. */
-static float weigh_row(const unit *u, float *row)
+/* Rows of scores, n at once: each score -> exp(score - greatest of its row); share: 1 / their sum. */
+enum { WEIGH_ROWS = VF_LANES == 16 ? 4 : 2 };
+
+PL_ALWAYS_INLINE void find_greatest(const unit *u, const float *rows, const int n, vf *top)
 {
-    const vf scale = vf_set(u->a->scale), least = vf_set(-INFINITY);
-    vf greatest = least;
-    for (size_t key = 0; key < u->length; key += VF_LANES) {
-        vf s = vf_mul(vf_load(row + key / SPAN * SPAN_FLOATS + key % SPAN), scale);
-        if (u->length - key < VF_LANES)
-            s = vf_pick(vm_first(u->length - key), s, least);
-        greatest = vf_max(s, greatest); /* passes over NaN */
+    const vf least = vf_set(-INFINITY);
+    for (int r = 0; r < n; r++)
+        top[r] = least;
+    for (size_t from = 0; from < u->length; from += SPAN, rows += SPAN_FLOATS) {
+        size_t count = pl_min(u->length - from, SPAN), at = 0;
+        for (; at + VF_LANES <= count; at += VF_LANES)
+            for (int r = 0; r < n; r++)
+                top[r] = vf_max(vf_load(rows + r * SPAN_ROW + at), top[r]); /* passes over NaN */
+        if (at < count)
+            for (int r = 0; r < n; r++)
+                top[r] = vf_max(vf_pick(vm_first(count - at), vf_load(rows + r * SPAN_ROW + at), least), top[r]);
     }
-    const vf top = vf_set(vf_greatest(greatest));
-    vf_sum sum = vf_sum_zero();
-    for (size_t key = 0; key < u->length; key += 32)
-        for (size_t i = 0; i < VF_LANES_32; i++) {
-            size_t at = key + i * VF_LANES;
-            if (at >= u->length)
-                break;
-            float *p = row + at / SPAN * SPAN_FLOATS + at % SPAN;
-            vf e = vf_exp(vf_sub(vf_mul(vf_load(p), scale), top));
-            vf_store(p, e);
-            if (u->length - at < VF_LANES)
-                e = vf_pick(vm_first(u->length - at), e, vf_zero());
-            sum.lanes[i] = vf_add(sum.lanes[i], e);
-        }
-    return 1.0f / vf_sum_total(&sum);
+    for (int r = 0; r < n; r++)
+        top[r] = vf_set(vf_greatest(top[r]));
+}
+
+/* One vector of keys of each row, `lane` of the 32-lane sums. */
+PL_ALWAYS_INLINE void weigh_keys(float *rows, const int n, const vf *top, vf_sum *sum, size_t lane, vm m)
+{
+    vf x[WEIGH_ROWS];
+    for (int r = 0; r < n; r++)
+        x[r] = vf_sub(vf_load(rows + r * SPAN_ROW), top[r]);
+    vf_exp_many(x, n, true);
+    for (int r = 0; r < n; r++) {
+        vf_store(rows + r * SPAN_ROW, x[r]);
+        sum[r].lanes[lane] = vf_add(sum[r].lanes[lane], vf_pick(m, x[r], vf_zero()));
+    }
+}
+
+PL_ALWAYS_INLINE void weigh_rows(const unit *u, float *rows, const int n, float *share)
+{
+    vf top[WEIGH_ROWS];
+    vf_sum sum[WEIGH_ROWS];
+    find_greatest(u, rows, n, top);
+    for (int r = 0; r < n; r++)
+        sum[r] = vf_sum_zero();
+    for (size_t from = 0; from < u->length; from += SPAN, rows += SPAN_FLOATS) {
+        size_t count = pl_min(u->length - from, SPAN), at = 0; /* SPAN is a multiple of 32 */
+        for (; at + 32 <= count; at += 32)
+            for (size_t i = 0; i < VF_LANES_32; i++)
+                weigh_keys(rows + at + i * VF_LANES, n, top, sum, i, vm_first(VF_LANES));
+        for (size_t i = 0; i < VF_LANES_32; i++)
+            if (at + i * VF_LANES < count)
+                weigh_keys(rows + at + i * VF_LANES, n, top, sum, i, vm_first(count - at - i * VF_LANES));
+    }
+    for (int r = 0; r < n; r++)
+        share[r] = 1.0f / vf_sum_total(&sum[r]);
+}
+
+static void weigh_strip(const unit *u, size_t rows, float *share)
+{
+    size_t r = 0;
+    for (; r + WEIGH_ROWS <= rows; r += WEIGH_ROWS)
+        weigh_rows(u, u->scores + r * SPAN_ROW, WEIGH_ROWS, share + r);
+    for (; r < rows; r++)
+        weigh_rows(u, u->scores + r * SPAN_ROW, 1, share + r);
 }
 
 static void find_context(const unit *u, size_t row, size_t rows, const float *share)
 {
     for (size_t c = 0; c < u->width; c += VF_PANEL) {
-        size_t columns = pl_min(u->width - c, VF_PANEL);
-        run_spans(u->scores, u->length, u->values + c * u->length, rows, columns, u->context, VF_PANEL);
-        vm low = vm_first(columns), high = vm_first(columns > VF_LANES ? columns - VF_LANES : 0);
-        for (size_t r = 0; r < rows; r++) {
-            const float *in = u->context + r * VF_PANEL;
-            float *out = u->a->out + (u->first + row + r) * u->a->out_stride + u->from + c;
-            vf_store_at(out, vf_canonical(vf_mul(vf_load(in), vf_set(share[r]))), low);
-            if (columns > VF_LANES)
-                vf_store_at(out + VF_LANES, vf_canonical(vf_mul(vf_load(in + VF_LANES), vf_set(share[r]))), high);
+        size_t columns = pl_min(u->width - c, VF_PANEL), stride = u->a->out_stride;
+        float *out = u->a->out + (u->first + row) * stride + u->from + c;
+        bool whole = columns % VF_LANES == 0;
+        run_spans(u->scores, u->length, u->values + c * u->length, rows, columns, whole ? out : u->context,
+                  whole ? stride : VF_PANEL, share);
+        for (size_t at = 0; at < columns && !whole; at += VF_LANES) {
+            vm m = vm_first(columns - at);
+            for (size_t r = 0; r < rows; r++)
+                vf_store_at(out + r * stride + at, vf_load(u->context + r * VF_PANEL + at), m);
         }
     }
 }
@@ -185,10 +218,9 @@ static void attend(const unit *u)
     for (size_t s = 0; s < strips; s++) {
         size_t row = vf_strip_start(u->length, strips, s), rows = vf_strip_start(u->length, strips, s + 1) - row;
         float share[VF_ROWS];
-        copy_queries(u, row, rows);
+        scale_queries(u, row, rows);
         find_scores(u, rows);
-        for (size_t r = 0; r < rows; r++)
-            share[r] = weigh_row(u, u->scores + r * SPAN_ROW);
+        weigh_strip(u, rows, share);
         find_context(u, row, rows, share);
     }
 }

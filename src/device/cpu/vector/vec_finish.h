@@ -1,10 +1,12 @@
 /* The epilogue of a matrix product on a tile whose chains have ended: + bias, activation,
- * + residual, the one NaN. Done while the tile is in the first cache; at four vectors a step the
- * polynomial of GELU runs at the speed of its operations, not of their latency. */
+ * + residual, the one NaN. Done while the tile is in the first cache; at FINISH_ROWS rows of two vectors a
+ * step the polynomial of GELU runs at the speed of its operations, not of their latency. */
 #ifndef PL_DEVICE_CPU_VEC_FINISH_H
 #define PL_DEVICE_CPU_VEC_FINISH_H
 
 #include "device/cpu/vector/vec_math.h"
+
+enum { FINISH_ROWS = VF_LANES == 16 ? 4 : 2 };
 
 /* Where a tile stands: rows [row, row + rows), columns [column, column + columns). */
 typedef struct vf_tile {
@@ -24,7 +26,7 @@ PL_ALWAYS_INLINE void vf_finish_act(pl_act act, vf *v, int n)
 PL_ALWAYS_INLINE void vf_finish_block(const pl_gemm *g, pl_act act, size_t row, size_t column, const float *raw,
                                       size_t raw_stride, int rows, int vectors, bool whole, vm m)
 {
-    vf v[4];
+    vf v[2 * FINISH_ROWS];
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < vectors; i++) {
             const float *from = raw + (size_t)r * raw_stride + (size_t)i * VF_LANES;
@@ -62,8 +64,8 @@ PL_ALWAYS_INLINE void vf_finish_as(const pl_gemm *g, pl_act act, vf_tile t, cons
         const float *at = raw + from;
         vm m = vm_first(columns % VF_LANES ? columns % VF_LANES : VF_LANES);
         if (columns == TWO)
-            for (; r + 2 <= t.rows; r += 2)
-                vf_finish_block(g, act, t.row + r, column, at + r * raw_stride, raw_stride, 2, 2, true, m);
+            for (; r + FINISH_ROWS <= t.rows; r += FINISH_ROWS)
+                vf_finish_block(g, act, t.row + r, column, at + r * raw_stride, raw_stride, FINISH_ROWS, 2, true, m);
         for (; r < t.rows; r++)
             if (columns > VF_LANES)
                 vf_finish_block(g, act, t.row + r, column, at + r * raw_stride, raw_stride, 1, 2, false, m);

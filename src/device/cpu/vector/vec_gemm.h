@@ -9,10 +9,7 @@
 #define VF_PACKED_BLOCK(rows, panels)                                                              \
     static void packed_block_##rows##_##panels(const vf_block *x)                                  \
     {                                                                                              \
-        if (x->go_on)                                                                              \
-            vf_block_run(rows, 2 * (panels), true, true, x, 1, rows);                                        \
-        else                                                                                       \
-            vf_block_run(rows, 2 * (panels), false, true, x, 1, rows);                                        \
+        vf_block_run(rows, 2 * (panels), true, x, 1, rows);                                        \
     }
 VF_PACKED_BLOCK(1, 1) VF_PACKED_BLOCK(2, 1) VF_PACKED_BLOCK(3, 1)
 VF_PACKED_BLOCK(4, 1) VF_PACKED_BLOCK(5, 1) VF_PACKED_BLOCK(6, 1)
@@ -92,26 +89,57 @@ static size_t gemm_workspace_as(size_t rows, size_t depth, bool bf16)
     return (floats + widened + TILE_FLOATS) * sizeof(float);
 }
 
-/* ---- A: one strip of rows x depth as [depth][rows] ---- */
-static void pack_strip(float *out, const float *a, size_t stride, size_t rows, size_t depth, bool bf16)
+/* ---- A: one strip of rows x depth as [depth][rows], four rows at a time ---- */
+/* Columns [k, k + some) of the strip. Each column is written in whole quads: what stands behind its
+ * last row is written again with the next column, or is slack. */
+PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, size_t rows, const size_t quads,
+                                   size_t some, const bool bf16)
 {
-    for (size_t k = 0; k < depth; k += VF_LANES) {
-        vm m = vm_first(depth - k);
-        vf t[VF_LANES];
-        for (size_t r = 0; r < VF_LANES; r++) {
-            t[r] = r < rows ? vf_load_at(a + r * stride + k, m) : vf_zero();
-            if (bf16 && r < rows)
-                t[r] = vf_round_bf16(t[r]);
+    vf q[3][4];
+    vm m = vm_first(some);
+#pragma GCC unroll 3
+    for (size_t g = 0; g < quads; g++) {
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++) {
+            size_t r = pl_min(4 * g + i, rows - 1);
+            q[g][i] = some == VF_LANES ? vf_load(a + r * stride) : vf_load_at(a + r * stride, m);
+            if (bf16)
+                q[g][i] = vf_round_bf16(q[g][i]);
         }
-        vf_transpose(t);
-        /* whole vectors: what stands behind `rows` lanes is written next, or is slack */
-        for (size_t i = 0; i < pl_min(depth - k, VF_LANES); i++)
-            vf_store(out + (k + i) * rows, t[i]);
+        vf_quads(q[g]);
+    }
+#pragma GCC unroll 16
+    for (size_t k = 0; k < VF_LANES; k++) {
+        if (some < VF_LANES && k == some)
+            break;
+#pragma GCC unroll 3
+        for (size_t g = 0; g < quads; g++)
+            vf_store_quad(out + k * rows + 4 * g, q[g][k % 4], k / 4);
     }
 }
 
+PL_ALWAYS_INLINE void pack_strip_as(float *out, const float *a, size_t stride, size_t rows, const size_t quads,
+                                    size_t depth, const bool bf16)
+{
+    size_t k = 0;
+    for (; k + VF_LANES <= depth; k += VF_LANES)
+        pack_columns(out + k * rows, a + k, stride, rows, quads, VF_LANES, bf16);
+    if (k < depth)
+        pack_columns(out + k * rows, a + k, stride, rows, quads, depth - k, bf16);
+}
+
+PL_ALWAYS_INLINE void pack_strip(float *out, const float *a, size_t stride, size_t rows, size_t depth, const bool bf16)
+{
+    if (rows > 8)
+        pack_strip_as(out, a, stride, rows, 3, depth, bf16);
+    else if (rows > 4)
+        pack_strip_as(out, a, stride, rows, 2, depth, bf16);
+    else
+        pack_strip_as(out, a, stride, rows, 1, depth, bf16);
+}
+
 /* Strip by strip in order: each writes over the slack of the one before. */
-static void pack_a(float *out, const pl_gemm *g, size_t row, size_t rows, size_t k, size_t depth, bool bf16)
+PL_ALWAYS_INLINE void pack_a(float *out, const pl_gemm *g, size_t row, size_t rows, size_t k, size_t depth, bool bf16)
 {
     size_t strips = vf_strips(rows);
     for (size_t s = 0; s < strips; s++) {
@@ -157,12 +185,20 @@ static void run_panels(const gemm_step *s, size_t panel, size_t panels)
         vf_block x = {.depth = s->depth, .a = s->a + from * s->depth, .b = s->b, .b_panel = s->b_panel,
                       .c = whole ? c : s->tile, .c_stride = whole ? g->c_stride : VF_PANEL, .go_on = s->go_on};
         x.ahead = (const char *)(s->b + panels * s->b_panel) + i * (s->depth / VF_DEPTH_STEP) * 128;
+        if (s->last && g->act == PL_ACT_NONE && whole) {
+            x.finish = true;
+            x.bias = g->bias ? g->bias + column : NULL;
+            x.residual = g->residual ? g->residual + (s->row + from) * g->residual_stride + column : NULL;
+            x.residual_stride = g->residual_stride;
+        }
+        x.touch = x.residual ? x.residual : x.c;
+        x.touch_stride = x.residual ? g->residual_stride : x.c_stride;
         if (!whole && s->go_on)
             copy_tile(s->tile, VF_PANEL, c, g->c_stride, rows, columns);
         (panels == 1 ? choice->single : choice->at_once)(&x);
-        if (s->last)
+        if (s->last && !x.finish)
             vf_finish_tile(g, (vf_tile){s->row + from, rows, column, columns}, x.c, x.c_stride);
-        else if (!whole)
+        else if (!whole) /* then not finished either */
             copy_tile(c, g->c_stride, s->tile, VF_PANEL, rows, columns);
     }
 }

@@ -30,15 +30,27 @@ PL_ALWAYS_INLINE vf vf_exp_reduce(vf x, vf *n)
     return vf_fnma(*n, vf_set(PL_LN2_LOW), vf_fnma(*n, vf_set(PL_LN2_HIGH), x));
 }
 
-PL_ALWAYS_INLINE vf vf_exp(vf x)
+/* exp of n vectors at once (at most eight). Where nothing is above PL_EXP_MOST, `most` may say so. */
+PL_ALWAYS_INLINE void vf_exp_many(vf *x, int n, bool most)
 {
     static const float q_of[PL_EXP_COUNT] = PL_EXP_Q;
-    x = vf_clip(x, PL_EXP_LEAST, PL_EXP_MOST);
-    vf n, q;
-    vf r = vf_exp_reduce(x, &n);
-    vf_horner(q_of, PL_EXP_COUNT, &r, &q, 1);
-    vf one = vf_set(1.0f);
-    return vf_scale(vf_fma(vf_fma(q, r, one), r, one), n);
+    vf whole[8], q[8];
+    for (int i = 0; i < n; i++) {
+        if (!most)
+            x[i] = vf_min(vf_set(PL_EXP_MOST), x[i]); /* in this order of operands a NaN stays one */
+        x[i] = vf_max(vf_set(PL_EXP_LEAST), x[i]);
+        x[i] = vf_exp_reduce(x[i], &whole[i]);
+    }
+    vf_horner(q_of, PL_EXP_COUNT, x, q, n);
+    for (int i = 0; i < n; i++)
+        q[i] = vf_fma(q[i], x[i], vf_set(1.0f));
+    for (int i = 0; i < n; i++)
+        x[i] = vf_scale(vf_fma(q[i], x[i], vf_set(1.0f)), whole[i]);
+}
+PL_ALWAYS_INLINE vf vf_exp(vf x)
+{
+    vf_exp_many(&x, 1, false);
+    return x;
 }
 
 /* tanh |x| = e / (e + 2), e = exp(2 |x|) - 1 without cancellation. */
@@ -62,23 +74,22 @@ PL_ALWAYS_INLINE vf vf_sigmoid(vf x)
     return vf_div(vf_pick(vf_less(x, vf_zero()), e, one), vf_add(one, e));
 }
 
-/* erf of N vectors at once. */
-PL_ALWAYS_INLINE void vf_erf_many(vf *x, int n)
+/* x P(x^2 - centre) up to x^2 = 2 centre, +-1 beyond: erf(x) or erf(x / sqrt 2) of n vectors. */
+PL_ALWAYS_INLINE void vf_centred(const float *p_of, int count, float centre, const vf *x, vf *out, int n)
 {
-    static const float p_of[PL_ERF_COUNT] = PL_ERF_P;
-    vf u[8], p[8];
-    for (int i = 0; i < n; i++) {
-        u[i] = vf_fma(x[i], x[i], vf_set(-PL_ERF_CENTRE));
-        u[i] = vf_min(vf_set(PL_ERF_CENTRE), u[i]);
-    }
-    vf_horner(p_of, PL_ERF_COUNT, u, p, n);
+    vf u[8];
     for (int i = 0; i < n; i++)
-        x[i] = vf_clip(vf_mul(p[i], x[i]), -1.0f, 1.0f);
+        u[i] = vf_min(vf_set(centre), vf_fma(x[i], x[i], vf_set(-centre)));
+    vf_horner(p_of, count, u, out, n);
+    for (int i = 0; i < n; i++)
+        out[i] = vf_clip(vf_mul(out[i], x[i]), -1.0f, 1.0f);
 }
 PL_ALWAYS_INLINE vf vf_erf(vf x)
 {
-    vf_erf_many(&x, 1);
-    return x;
+    static const float p_of[PL_ERF_COUNT] = PL_ERF_P;
+    vf e;
+    vf_centred(p_of, PL_ERF_COUNT, PL_ERF_CENTRE, &x, &e, 1);
+    return e;
 }
 
 /* log; of denormals too. log 0 = -infinity, of less NaN. */
@@ -103,16 +114,16 @@ PL_ALWAYS_INLINE vf vf_log(vf x)
 }
 
 /* ---- activations ---- */
+/* At most eight vectors at once. */
 PL_ALWAYS_INLINE void vf_gelu_many(vf *x, int n)
 {
-    vf half[8];
+    static const float p_of[PL_GELU_COUNT] = PL_GELU_P;
+    vf e[8];
+    vf_centred(p_of, PL_GELU_COUNT, PL_GELU_CENTRE, x, e, n);
     for (int i = 0; i < n; i++) {
-        half[i] = vf_mul(vf_set(0.5f), x[i]);
-        x[i] = vf_mul(x[i], vf_set(PL_SQRT_HALF));
+        vf half = vf_mul(vf_set(0.5f), x[i]);
+        x[i] = vf_fma(half, e[i], half);
     }
-    vf_erf_many(x, n);
-    for (int i = 0; i < n; i++)
-        x[i] = vf_fma(half[i], x[i], half[i]);
 }
 PL_ALWAYS_INLINE vf vf_gelu(vf x)
 {

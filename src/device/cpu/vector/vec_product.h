@@ -23,12 +23,16 @@ typedef struct vf_block {
     float *c;
     size_t c_stride;
     bool go_on;
-    const char *ahead; /* what to fetch meanwhile */
+    const char *ahead;  /* what the next block needs: fetched meanwhile */
+    const float *touch; /* rows that the end of this one needs: fetched shortly before it */
+    size_t touch_stride;
+    /* With finish, C gets chain + bias + residual with NaNs made one, else the chain itself. */
+    bool finish;
+    const float *bias, *residual; /* NULL: none */
+    size_t residual_stride;
+    const float *share; /* of attention: C gets share[row] chain, NaNs made one; NULL: the chain */
 } vf_block;
 
-/* The constants before x, a_row and a_step make each use a kernel of its own, with every accumulator
- * in a register. With fetch, every four steps of depth two lines of what comes next are asked for
- * (x->ahead, into the second cache) and the lines of packed A that are needed some steps later. */
 enum { VF_DEPTH_STEP = 4, VF_A_AHEAD = 8 * VF_DEPTH_STEP };
 
 PL_ALWAYS_INLINE void vf_block_step(const int rows, const int vectors, vf chain[VF_ROWS][8], const float *a,
@@ -47,27 +51,88 @@ PL_ALWAYS_INLINE void vf_block_step(const int rows, const int vectors, vf chain[
     }
 }
 
-PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool go_on, const bool fetch,
-                                   const vf_block *x, const size_t a_row, const size_t a_step)
+PL_ALWAYS_INLINE void vf_block_start(const int rows, const int vectors, const vf_block *x, vf chain[VF_ROWS][8])
 {
-    vf chain[VF_ROWS][8];
+    if (x->go_on) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++)
+                chain[r][j] = vf_load(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES);
+    } else {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++)
+                chain[r][j] = vf_zero();
+    }
+}
+
+PL_ALWAYS_INLINE void vf_block_end(const int rows, const int vectors, const bool weights, const vf_block *x,
+                                   vf chain[VF_ROWS][8])
+{
+    if (weights && x->finish && x->bias) {
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++) {
+            vf bias = vf_load(x->bias + (size_t)j * VF_LANES);
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+                chain[r][j] = vf_add(chain[r][j], bias);
+        }
+    }
+    if (weights && x->finish && x->residual) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++)
+                chain[r][j] = vf_add(chain[r][j], vf_load(x->residual + (size_t)r * x->residual_stride +
+                                                          (size_t)j * VF_LANES));
+    }
+    if (weights && x->finish) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++)
+                chain[r][j] = vf_canonical(chain[r][j]);
+    }
+    if (!weights && x->share) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++)
+                chain[r][j] = vf_canonical(vf_mul(chain[r][j], vf_set(x->share[r])));
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int j = 0; j < vectors; j++)
-            chain[r][j] = go_on ? vf_load(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES) : vf_zero();
+            vf_store(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES, chain[r][j]);
+}
+
+/* The constants (all but x) make each use a kernel of its own, with every accumulator in a register.
+ * With weights, every four steps of depth ask for the lines of packed A some steps on, for two lines
+ * of x->ahead (into the second cache), and towards the end for a row of x->touch. */
+PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool weights, const vf_block *x,
+                                   const size_t a_row, const size_t a_step)
+{
+    vf chain[VF_ROWS][8];
+    vf_block_start(rows, vectors, x, chain);
     const float *a = x->a, *b = x->b;
     const char *ahead = x->ahead;
+    const float *touch = x->touch;
     const size_t b_panel = x->b_panel;
     size_t left = x->depth;
     for (; left >= VF_DEPTH_STEP; left -= VF_DEPTH_STEP) {
-        if (fetch) {
+        if (weights) {
 #pragma GCC unroll 4
             for (int line = 0; line < VF_DEPTH_STEP * rows / 16; line++)
                 _mm_prefetch((const char *)(a + VF_A_AHEAD * a_step + 16 * line), _MM_HINT_T0);
             _mm_prefetch(ahead, _MM_HINT_T1);
             _mm_prefetch(ahead + 64, _MM_HINT_T1);
             ahead += 128;
+            _mm_prefetch((const char *)touch, _MM_HINT_T0);
+            _mm_prefetch((const char *)(touch + VF_LANES), _MM_HINT_T0);
+            touch += left <= (size_t)(VF_DEPTH_STEP * (rows + 8)) ? x->touch_stride : 0;
         }
 #pragma GCC unroll 4
         for (int i = 0; i < VF_DEPTH_STEP; i++)
@@ -80,11 +145,7 @@ PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool
         a += a_step;
         b += VF_PANEL;
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (int j = 0; j < vectors; j++)
-            vf_store(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES, chain[r][j]);
+    vf_block_end(rows, vectors, weights, x, chain);
 }
 
 typedef void (*vf_block_fn)(const vf_block *x);
