@@ -64,7 +64,7 @@ typedef struct mount {
     char *root, *point;
 } mount;
 
-/* "36 35 98:0 /root /point rw,noatime master:1 - cgroup cgroup rw,memory" */
+/* "36 35 98:0 /group /point rw,noatime master:1 - cgroup cgroup rw,memory" */
 static bool parse_mount(char *line, int version, const char *controller, mount *out)
 {
     char *field[5], *p = line;
@@ -215,8 +215,8 @@ static uint64_t less(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 static uint64_t reclaimable(int version, int fd, pl__lines *scratch, uint64_t *inherited)
 {
     enum { INACTIVE, ACTIVE, DIRTY, WRITEBACK, KEYS };
-    static const char *const keys[2][KEYS] = {{"inactive_file ", "active_file ", "dirty ", "writeback "},
-                                              {"inactive_file ", "active_file ", "file_dirty ", "file_writeback "}};
+    static const char *const keys[2][KEYS] = {
+        {"inactive_file ", "active_file ", "dirty ", "writeback "}, {"inactive_file ", "active_file ", "file_dirty ", "file_writeback "}};
     uint64_t own[KEYS] = {0}, total[KEYS] = {0}, value;
     bool totals = false;
     if (fd < 0)
@@ -358,6 +358,9 @@ bool pl_os_group(const pl_os_view *view, long pid, pl_group *out)
         if (files[PL__USAGE] >= 0) {
             found = true;
             out->used = m.used;
+            out->id = 14695981039346656037ULL; /* FNV-1a */
+            for (const char *c = g.path; *c; c++)
+                out->id = (out->id ^ (unsigned char)*c) * 1099511628211ULL;
             read_events(&g, &l, out);
         }
         pl__group_close(files);

@@ -26,10 +26,10 @@ char *pl__lines_next(pl__lines *l);         /* terminated, without '\n'; NULL at
 void pl__lines_close(pl__lines *l);
 
 /* ---- values ---- */
-bool pl__number(const char *text, uint64_t *out);                      /* digits up to a blank or the end; leading blanks are skipped */
-bool pl__number_or_max(const char *text, uint64_t *out);               /* "max" and v1's "no limit" give UINT64_MAX */
-const char *pl__after(const char *line, const char *key);              /* what follows key, NULL if line begins otherwise */
-bool pl__kib(const char *line, const char *key, uint64_t *bytes);      /* "key:  12 kB" */
+bool pl__number(const char *text, uint64_t *out);                       /* digits up to a blank or the end; leading blanks are skipped */
+bool pl__number_or_max(const char *text, uint64_t *out);                /* "max" and v1's "no limit" give UINT64_MAX */
+const char *pl__after(const char *line, const char *key);               /* what follows key, NULL if line begins otherwise */
+bool pl__kib(const char *line, const char *key, uint64_t *bytes);       /* "key:  12 kB" */
 bool pl__read_value(const char *root, const char *rest, uint64_t *out); /* first line by pl__number_or_max */
 
 /* ---- sets of CPUs or memory nodes ---- */
@@ -49,7 +49,7 @@ typedef struct pl__cgroup {
     char path[PL__PATH];
 } pl__cgroup;
 bool pl__cgroup_find(const pl_os_view *view, long pid, int version, const char *controller, pl__cgroup *out); /* pid 0: self */
-bool pl__cgroup_up(pl__cgroup *g); /* to the parent; false at the mount point */
+bool pl__cgroup_up(pl__cgroup *g);                                                                            /* to the parent; false at the mount point */
 
 /* Memory of one group, from files that are open or -1. */
 enum { PL__USAGE, PL__LIMIT, PL__HIGH, PL__SWAP_USAGE, PL__SWAP_LIMIT, PL__STAT, PL__GROUP_FILES };
@@ -71,7 +71,9 @@ typedef struct pl__least {
 void pl__least_begin(pl__least *l);
 void pl__least_take(pl__least *l, const pl__group_memory *m);
 void pl__least_end(pl__least *l);
-void pl__least_by_path(const pl_os_view *view, long pid, pl__lines *scratch, pl__least *l); /* takes every visible group of the process, of both versions: on hybrid machines either may hold the memory controller */
+/* Takes every visible group of the process, of both versions: on hybrid machines either may hold the
+ * memory controller. */
+void pl__least_by_path(const pl_os_view *view, long pid, pl__lines *scratch, pl__least *l);
 
 /* ---- the machine ---- */
 typedef struct pl__machine_memory {

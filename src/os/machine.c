@@ -21,7 +21,7 @@ static void meminfo_line(meminfo *m, const char *line)
         const char *key;
         uint64_t *value;
     } rest[] = {{"Active(file)", &m->active_file}, {"SReclaimable", &m->reclaimable}, {"Cached", &m->cached}, {"Buffers", &m->buffers}, {"Shmem", &m->shmem},
-                {"Dirty", &m->dirty}, {"Writeback", &m->writeback}, {"CommitLimit", &m->commit_limit}, {"Committed_AS", &m->committed}};
+        {"Dirty", &m->dirty}, {"Writeback", &m->writeback}, {"CommitLimit", &m->commit_limit}, {"Committed_AS", &m->committed}};
     for (size_t i = 0; i < PL_COUNT(rest); i++)
         if (pl__kib(line, rest[i].key, rest[i].value))
             break;
@@ -88,7 +88,8 @@ static unsigned count_set(const pl__set *s)
 static void restrict_nodes(const pl_os_view *view, pl__lines *l, pl__machine_memory *m)
 {
     pl__set allowed, nodes;
-    if (!read_set(view->sys, "devices/system/node/online", "", l, &nodes) || count_set(&nodes) < 2 || !read_set(view->proc, "self/status", "Mems_allowed:", l, &allowed))
+    if (!read_set(view->sys, "devices/system/node/online", "", l, &nodes) || count_set(&nodes) < 2 ||
+        !read_set(view->proc, "self/status", "Mems_allowed:", l, &allowed))
         return;
     uint64_t all_raw = 0, all_total = 0, raw = 0, total = 0;
     bool excluded = false;

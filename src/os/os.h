@@ -44,8 +44,9 @@ void pl_os_watch_close(pl_os_watch *w);
 
 /* ---- the control group of any process, as far as we see it ---- */
 typedef struct pl_group {
-    uint64_t used;                 /* by the group itself: use - reclaimable file cache */
-    uint64_t limit, headroom;      /* of the tightest of it and its ancestors; UINT64_MAX: none */
+    uint64_t id;              /* a hash of its path: the same for the same group */
+    uint64_t used;            /* by the group itself: use - reclaimable file cache */
+    uint64_t limit, headroom; /* of the tightest of it and its ancestors; UINT64_MAX: none */
     bool has_events;
     uint64_t high, max, oom, oom_kill; /* how often: memory.events (v1: failcnt is max) */
 } pl_group;
@@ -74,7 +75,8 @@ double pl_os_seconds(void); /* CLOCK_MONOTONIC */
 
 /* ---- a team of threads with stacks from the caller's memory ---- */
 typedef struct pl_team pl_team;
-size_t pl_team_bytes(unsigned threads, size_t stack_bytes); /* what pl_team_start needs, page-aligned; 0 stacks for the caller's own thread, which is member 0 */
+/* What pl_team_start needs, page-aligned. No stack for the caller's own thread, which is member 0. */
+size_t pl_team_bytes(unsigned threads, size_t stack_bytes);
 /* Starts threads - 1 threads, each with a guard page below its stack, inside `memory`. */
 pl_status pl_team_start(void *memory, unsigned threads, size_t stack_bytes, pl_team **out, pl_error *e);
 /* Runs job(self, member) on members 0..count-1 and returns when all have ended. Waiting spins for a
@@ -94,13 +96,13 @@ void pl_barrier_wait(pl_barrier *b);
 typedef struct pl_gate {
     _Atomic uint32_t value;
 } pl_gate;
-void pl_gate_open(pl_gate *g, uint32_t value);        /* value only grows (mod 2^32); wakes all */
-void pl_gate_wait(pl_gate *g, uint32_t at_least);     /* waits as above */
+void pl_gate_open(pl_gate *g, uint32_t value);    /* value only grows (mod 2^32); wakes all */
+void pl_gate_wait(pl_gate *g, uint32_t at_least); /* waits as above */
 
 /* ---- pages ---- */
-void *pl_os_map(uint64_t bytes);                      /* NULL when refused; not touched */
+void *pl_os_map(uint64_t bytes); /* NULL when refused; not touched */
 void pl_os_unmap(void *p, uint64_t bytes);
 void pl_os_advise_huge(void *p, uint64_t bytes, bool huge); /* MADV_HUGEPAGE / MADV_NOHUGEPAGE */
-void pl_os_release(void *p, uint64_t bytes);          /* MADV_DONTNEED */
+void pl_os_release(void *p, uint64_t bytes);                /* MADV_DONTNEED */
 
 #endif

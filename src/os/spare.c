@@ -65,9 +65,11 @@ static void state_reason(pl_spare *s, const pl__least *group, bool restricted, c
     }
     int n;
     if (s->cgroup <= s->available)
-        n = snprintf(s->reason, sizeof s->reason, "container limit %s, %s in use, less %s reserve", pl_bytes_text(group->limit, limit), pl_bytes_text(group->used, used), reserve);
+        n = snprintf(s->reason, sizeof s->reason, "container limit %s, %s in use, less %s reserve", pl_bytes_text(group->limit, limit),
+            pl_bytes_text(group->used, used), reserve);
     else
-        n = snprintf(s->reason, sizeof s->reason, "%s available on %s, less %s reserve", pl_bytes_text(s->available, left), restricted ? "the allowed NUMA nodes" : "this machine", reserve);
+        n = snprintf(s->reason, sizeof s->reason, "%s available on %s, less %s reserve", pl_bytes_text(s->available, left),
+            restricted ? "the allowed NUMA nodes" : "this machine", reserve);
     if (s->promised && n > 0 && (size_t)n < sizeof s->reason)
         snprintf(s->reason + n, sizeof s->reason - (size_t)n, " and %s planned by other plimsolls", pl_bytes_text(s->promised, promised));
 }

@@ -180,7 +180,10 @@ static bool other_value(const term *t, const watch_state *w, double *now, double
     *whole = (double)m->total;
     switch (t->what) {
     case AVAILABLE: *now = (double)m->available; return m->known;
-    case SWAP: *now = (double)(m->swap_total - m->swap_free); *whole = (double)m->swap_total; return m->known;
+    case SWAP:
+        *now = (double)(m->swap_total - m->swap_free);
+        *whole = (double)m->swap_total;
+        return m->known;
     case RSS: *now = (double)w->tree_resident; return w->root != 0;
     case PRESSURE: *now = m->pressure.some; return m->pressure.has_stall;
     case OOM_KILL: *now = (double)watch_oom_kills(w); return true;
@@ -205,7 +208,13 @@ static bool compare(const term *t, const char *device, double now, double whole,
     bool holds = t->above ? now > value : now < value;
     if (!holds && !(t->equal && now == value))
         return false;
-    snprintf(why, 160, "%s%s%s %s %s%s %s", device, *device ? " " : "", metrics[t->what].name, value_text(t, now, left), t->above ? ">" : "<", t->equal ? "=" : "", value_text(t, value, right));
+    if (t->part) {
+        snprintf(why, 160, "%s%s%s %.1f %% %s%s %g %%", device, *device ? " " : "", metrics[t->what].name, whole > 0 ? now / whole * 100 : 0,
+            t->above ? ">" : "<", t->equal ? "=" : "", t->value);
+        return true;
+    }
+    snprintf(why, 160, "%s%s%s %s %s%s %s", device, *device ? " " : "", metrics[t->what].name, value_text(t, now, left), t->above ? ">" : "<",
+        t->equal ? "=" : "", value_text(t, value, right));
     return true;
 }
 
@@ -216,7 +225,8 @@ static bool term_holds(const term *t, const watch_state *w, char why[160])
     if (!metrics[t->what].device)
         return other_value(t, w, &now, &whole) && compare(t, "", now, whole, why);
     uint64_t total = m->has_group && m->group.limit < m->total ? m->group.limit : m->total;
-    if ((t->device == ANY_DEVICE || t->device == CPU_DEVICE) && m->known && device_value(t, total, m->free < total ? m->free : total, &m->trend, &now, &whole) && compare(t, "cpu", now, whole, why))
+    if ((t->device == ANY_DEVICE || t->device == CPU_DEVICE) && m->known &&
+        device_value(t, total, m->free < total ? m->free : total, &m->trend, &now, &whole) && compare(t, "cpu", now, whole, why))
         return true;
     for (size_t i = 0; i < w->gpus.count && t->device != CPU_DEVICE; i++) {
         const watch_gpu *g = &w->gpus.list[i];

@@ -19,7 +19,8 @@ static bool container_label(const char *name, size_t n, const char *before, char
 {
     static const struct {
         const char *prefix, *label;
-    } runtimes[] = {{"docker-", "docker"}, {"cri-containerd-", "containerd"}, {"containerd-", "containerd"}, {"nerdctl-", "containerd"}, {"crio-", "cri-o"}, {"libpod-", "podman"}};
+    } runtimes[] = {{"docker-", "docker"}, {"cri-containerd-", "containerd"}, {"containerd-", "containerd"}, {"nerdctl-", "containerd"}, {"crio-", "cri-o"},
+        {"libpod-", "podman"}};
     for (size_t i = 0; i < PL_COUNT(runtimes); i++) {
         size_t prefix = strlen(runtimes[i].prefix);
         if (n > prefix && strncmp(name, runtimes[i].prefix, prefix) == 0 && hex_run(name + prefix) >= 12) {
@@ -54,7 +55,8 @@ static bool scope_label(const char *name, size_t n, const char *before, char out
     else if (ends(name, n, ".service"))
         snprintf(out, 48, "%.*s", (int)pl_min(n, 47), name);
     else if (ends(name, n, ".scope"))
-        n > 14 && strncmp(name, "session-", 8) == 0 ? snprintf(out, 48, "session %.*s", (int)pl_min(n - 14, 30), name + 8) : snprintf(out, 48, "%.*s", (int)pl_min(n, 47), name);
+        n > 14 && strncmp(name, "session-", 8) == 0 ? snprintf(out, 48, "session %.*s", (int)pl_min(n - 14, 30), name + 8)
+                                                    : snprintf(out, 48, "%.*s", (int)pl_min(n, 47), name);
     else if (n > 11 && strncmp(name, "user-", 5) == 0 && ends(name, n, ".slice"))
         snprintf(out, 48, "user %.*s", (int)pl_min(n - 11, 30), name + 5);
     else

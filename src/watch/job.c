@@ -182,10 +182,11 @@ static void write_kill(const watch_job *j, const watch_state *w, watch_out *o)
     const watch_process *x = watch_processes_find(&w->processes, j->pid);
     bool group = w->machine.has_group && w->machine.group.limit != UINT64_MAX;
     if (group)
-        watch_out_format(o, "memory: usage %llukB, limit %llukB, failcnt %llu\n", (unsigned long long)w->machine.group.used / 1024, (unsigned long long)w->machine.group.limit / 1024,
-            (unsigned long long)w->machine.group.max);
-    watch_out_format(o, "%s: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:0kB, shmem-rss:0kB\n", group ? "Memory cgroup out of memory" : "Out of memory", j->pid,
-        x ? x->name : "job", (unsigned long long)w->tree_resident / 1024, (unsigned long long)w->tree_resident / 1024);
+        watch_out_format(o, "memory: usage %llukB, limit %llukB, failcnt %llu\n", (unsigned long long)w->machine.group.used / 1024,
+            (unsigned long long)w->machine.group.limit / 1024, (unsigned long long)w->machine.group.max);
+    watch_out_format(o, "%s: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:0kB, shmem-rss:0kB\n",
+        group ? "Memory cgroup out of memory" : "Out of memory", j->pid, x ? x->name : "job", (unsigned long long)w->tree_resident / 1024,
+        (unsigned long long)w->tree_resident / 1024);
 }
 
 /* Gives the end of the job's standard error to explain; its story goes to our standard error. True
@@ -246,7 +247,8 @@ int watch_job_report(watch_job *j, watch_state *w)
     watch_out_start(&o, STDERR_FILENO);
     say_ending(j, w, &o);
     if (killed)
-        watch_out_format(&o, "plimsoll: the kernel killed %llu process%s for memory meanwhile\n", (unsigned long long)watch_oom_kills(w), watch_oom_kills(w) == 1 ? "" : "es");
+        watch_out_format(&o, "plimsoll: the kernel killed %llu process%s for memory meanwhile\n", (unsigned long long)watch_oom_kills(w),
+            watch_oom_kills(w) == 1 ? "" : "es");
     watch_out_flush(&o);
     if (code != 0 && explain(j, w, killed)) {
         watch_out_format(&o, "\nthe devices %.1f s before the job's end:\n", j->end > w->now ? j->end - w->now : 0);

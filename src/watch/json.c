@@ -190,7 +190,8 @@ static void write_time(const watch_state *w, watch_out *o)
     time_t seconds = (time_t)(w->unix_ms / 1000);
     struct tm t;
     gmtime_r(&seconds, &t);
-    watch_out_format(o, "\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, (int)(w->unix_ms % 1000));
+    watch_out_format(o, "\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+        (int)(w->unix_ms % 1000));
 }
 
 void watch_json_line(watch_state *w, watch_out *o)

@@ -140,19 +140,17 @@ static void wait_until(loop *l, double due)
 static int take_sample(loop *l)
 {
     watch_sample(&l->w);
-    show(l);
-    int trouble = output_trouble(&l->out);
-    if (trouble && !l->job)
-        return trouble;
-    if (mind_alert(l))
-        return pl_status_exit_code(PL_NO_FIT);
     if (l->w.root_gone && !l->job) {
         watch_screen_close(l->screen);
         l->screen = NULL;
         fprintf(stderr, "plimsoll: process %d has ended; its peak was %s\n", l->w.root, pl_bytes_text(l->w.tree_peak, (char[32]){0}));
         return 0;
     }
-    return -1;
+    show(l);
+    int trouble = output_trouble(&l->out);
+    if (trouble && !l->job)
+        return trouble;
+    return mind_alert(l) ? pl_status_exit_code(PL_NO_FIT) : -1;
 }
 
 static int go_round(loop *l)

@@ -30,11 +30,19 @@ typedef struct nvml_pci {
     unsigned domain, bus, device, id, subsystem;
     char text[32];
 } nvml_pci;
-_Static_assert(sizeof(nvml_memory_v2) == 40 && sizeof(nvml_process_v1) == 16 && sizeof(nvml_process_v2) == 24 && sizeof(nvml_pci) == 68, "layouts of the NVML reference");
+_Static_assert(
+    sizeof(nvml_memory_v2) == 40 && sizeof(nvml_process_v1) == 16 && sizeof(nvml_process_v2) == 24 && sizeof(nvml_pci) == 68, "layouts of the NVML reference");
 
 enum {
-    NVML_OK = 0, NVML_UNINITIALIZED = 1, NVML_NOT_SUPPORTED = 3, NVML_NO_PERMISSION = 4, NVML_SMALL = 7, NVML_DRIVER_NOT_LOADED = 9,
-    NVML_GPU_IS_LOST = 15, NVML_VERSION_MISMATCH = 18, NVML_ARGUMENT_VERSION = 25,
+    NVML_OK = 0,
+    NVML_UNINITIALIZED = 1,
+    NVML_NOT_SUPPORTED = 3,
+    NVML_NO_PERMISSION = 4,
+    NVML_SMALL = 7,
+    NVML_DRIVER_NOT_LOADED = 9,
+    NVML_GPU_IS_LOST = 15,
+    NVML_VERSION_MISMATCH = 18,
+    NVML_ARGUMENT_VERSION = 25,
 };
 enum { USES_MOST = 1 << 16 };
 
@@ -53,7 +61,7 @@ struct watch_nvml {
     int (*get_mig)(nvml_device *, unsigned, nvml_device **), (*get_instance)(nvml_device *, unsigned *), (*get_compute)(nvml_device *, unsigned *);
     get_processes compute, graphics;
     bool compute_v1, graphics_v1; /* the entries are nvml_process_v1 */
-    char *buffer; /* entries of either layout */
+    char *buffer;                 /* entries of either layout */
     unsigned capacity;
 };
 
@@ -98,8 +106,9 @@ static bool load_all(watch_nvml *n)
     load(l, "nvmlDeviceGetComputeInstanceId", &n->get_compute);
     load_newest(l, "nvmlDeviceGetComputeRunningProcesses", &n->compute, &n->compute_v1);
     load_newest(l, "nvmlDeviceGetGraphicsRunningProcesses", &n->graphics, &n->graphics_v1);
-    return load_newest(l, "nvmlInit", &n->init, &plain) && load(l, "nvmlShutdown", &n->shutdown) && load_newest(l, "nvmlDeviceGetCount", &n->get_count, &plain) &&
-           load_newest(l, "nvmlDeviceGetHandleByIndex", &n->get_device, &plain) && (n->get_memory || n->get_memory_v2);
+    return load_newest(l, "nvmlInit", &n->init, &plain) && load(l, "nvmlShutdown", &n->shutdown) &&
+        load_newest(l, "nvmlDeviceGetCount", &n->get_count, &plain) && load_newest(l, "nvmlDeviceGetHandleByIndex", &n->get_device, &plain) &&
+        (n->get_memory || n->get_memory_v2);
 }
 
 static const char *error_text(const watch_nvml *n, int error)
@@ -150,7 +159,8 @@ static int read_memory(const watch_nvml *n, nvml_device *d, watch_gpu *x)
     nvml_memory_v2 v2 = {.version = sizeof v2 | 2U << 24};
     nvml_memory v1 = {0};
     int error = n->get_memory_v2 ? n->get_memory_v2(d, &v2) : NVML_NOT_SUPPORTED;
-    if (error != NVML_OK && n->get_memory && (!n->get_memory_v2 || error == NVML_NOT_SUPPORTED || error == NVML_ARGUMENT_VERSION || error == 2 || error == 13)) {
+    if (error != NVML_OK && n->get_memory &&
+        (!n->get_memory_v2 || error == NVML_NOT_SUPPORTED || error == NVML_ARGUMENT_VERSION || error == 2 || error == 13)) {
         error = n->get_memory(d, &v1);
         v2.total = v1.total;
         v2.free = v1.free;
@@ -176,7 +186,7 @@ static unsigned list_processes(watch_nvml *n, get_processes get, nvml_device *d,
         return 0;
     for (unsigned wanted = n->capacity ? n->capacity : 64; wanted <= USES_MOST; wanted *= 2) {
         if (wanted > n->capacity) {
-            char *larger = realloc(n->buffer, wanted * sizeof(nvml_process_v2));
+            void *larger = realloc(n->buffer, wanted * sizeof(nvml_process_v2));
             if (!larger)
                 return 0;
             n->buffer = larger;
@@ -223,7 +233,8 @@ static void read_uses(watch_nvml *n, watch_gpus *g, size_t first, nvml_device *d
             nvml_process_v2 p = entry_at(n, i, v1);
             size_t at = first;
             for (size_t k = first + 1; k < g->count; k++)
-                if (g->list[k].present && g->list[k].mig && g->list[k].index == g->list[first].index && g->list[k].instance == p.instance && g->list[k].compute == p.compute)
+                if (g->list[k].present && g->list[k].mig && g->list[k].index == g->list[first].index && g->list[k].instance == p.instance &&
+                    g->list[k].compute == p.compute)
                     at = k;
             if (p.pid > 0 && p.pid <= INT32_MAX && !used_already(g, from, (unsigned)at, (int)p.pid))
                 watch_gpus_use(g, &g->list[at], (int)p.pid, p.bytes);
@@ -254,7 +265,8 @@ static void read_uuid(const watch_nvml *n, nvml_device *d, char out[96])
 static void read_mig(watch_nvml *n, watch_gpus *g, unsigned index, nvml_device *d)
 {
     unsigned now = 0, pending = 0, most = 0;
-    if (!n->get_mig_mode || !n->get_mig_most || !n->get_mig || n->get_mig_mode(d, &now, &pending) != NVML_OK || now != 1 || n->get_mig_most(d, &most) != NVML_OK)
+    if (!n->get_mig_mode || !n->get_mig_most || !n->get_mig || n->get_mig_mode(d, &now, &pending) != NVML_OK || now != 1 ||
+        n->get_mig_most(d, &most) != NVML_OK)
         return;
     for (unsigned i = 0; i < pl_min(most, 64); i++) {
         nvml_device *mig = NULL;

@@ -62,9 +62,9 @@ void watch_out_string(watch_out *o, const char *text)
             watch_out_text(o, "\xEF\xBF\xBD");
             n = 1;
         } else {
-            n = pl_min(n, 32);
-            while (n > 1 && ((unsigned char)text[n] & 0xC0) == 0x80)
-                n--;
+            if (n > 32)
+                for (n = 32; ((unsigned char)text[n] & 0xC0) == 0x80; n--) /* not within a character */
+                    ;
             size_t length = pl_json_string(text, n, piece, sizeof piece);
             watch_out_bytes(o, piece + 1, length - 2);
         }
@@ -77,7 +77,9 @@ void watch_out_string(watch_out *o, const char *text)
 const char *watch_duration(double seconds, char out[32])
 {
     double s = seconds < 0 ? 0 : seconds;
-    if (s < 60)
+    if (s < 10)
+        snprintf(out, 32, "%.1f s", s);
+    else if (s < 60)
         snprintf(out, 32, "%.0f s", s);
     else if (s < 3600)
         snprintf(out, 32, "%.0f min", s / 60);

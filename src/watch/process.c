@@ -149,7 +149,7 @@ static uint64_t read_swap(const watch_processes *p, int pid)
 static void take_rate(watch_process *x, uint64_t resident, double now)
 {
     double time = now - x->at;
-    if (!x->fresh && time > 0) {
+    if (x->at > 0 && time > 0) {
         double rate = ((double)resident - (double)x->resident) / time, weight = 1 - exp(-time / rate_seconds);
         x->rate += weight * (rate - x->rate);
     }

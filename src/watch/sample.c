@@ -55,7 +55,17 @@ void watch_count_kills(watch_state *w)
     const char *kills = watch_file_read(w->view.proc, "vmstat", text, sizeof text) > 0 ? watch_line_find(text, "oom_kill ") : NULL;
     m->has_oom_kill = kills != NULL;
     m->oom_kill = kills ? strtoull(kills, NULL, 10) : 0;
-    m->has_group = pl_os_group(&w->view, w->root, &m->group) || (w->root && pl_os_group(&w->view, 0, &m->group));
+    pl_group group;
+    bool of_root = w->root && pl_os_group(&w->view, w->root, &group);
+    if (of_root || (!m->group_of_root && pl_os_group(&w->view, 0, &group))) {
+        if (w->samples == 0 || group.id != m->group.id)
+            w->group_kills_before = group.oom_kill;
+        m->group = group;
+        m->has_group = true;
+        m->group_of_root |= of_root;
+    }
+    if (w->samples == 0)
+        w->machine_kills_before = m->oom_kill;
 }
 
 uint64_t watch_oom_kills(const watch_state *w)
@@ -157,10 +167,6 @@ void watch_sample(watch_state *w)
     clock_gettime(CLOCK_REALTIME, &wall);
     w->unix_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
     read_machine(w);
-    if (w->samples == 0) {
-        w->machine_kills_before = w->machine.oom_kill;
-        w->group_kills_before = w->machine.group.oom_kill;
-    }
     bool uses = w->use_cost < uses_dear || w->samples % DEAR_SAMPLES == 0;
     double before = cpu_seconds();
     watch_gpus_read(&w->gpus, w->view.sys, w->now, uses);
@@ -202,7 +208,7 @@ static bool matches(const watch_state *w, const watch_process *x, const char *fi
         return true;
     snprintf(pid, sizeof pid, "%d", x->pid);
     return strstr(x->name, filter) || strcmp(pid, filter) == 0 || strstr(watch_user_name(x->uid, user), filter) ||
-           (x->group < w->groups.count && strstr(w->groups.list[x->group].label, filter));
+        (x->group < w->groups.count && strstr(w->groups.list[x->group].label, filter));
 }
 
 size_t watch_order(const watch_state *w, watch_sort sort, const char *filter, uint32_t *order, size_t capacity)

@@ -136,7 +136,9 @@ static int draw_cpu(const watch_screen *s, int y, int chart)
         return put(y, 0, "CPU memory   unknown: /proc/meminfo cannot be read"), y + 1;
     int x = put_device(s, y, "CPU memory", m->available < m->total ? m->available : m->total, m->total);
     put_trend(y++, x, &m->trend, (double)m->free);
-    x = m->has_group && m->group.limit != UINT64_MAX ? put_format(y, 2, "container %s free of %s limit", pl_bytes_text(m->group.headroom, a), pl_bytes_text(m->group.limit, b)) : put(y, 2, "no container limit");
+    x = m->has_group && m->group.limit != UINT64_MAX
+        ? put_format(y, 2, "limit: %s free of %s", pl_bytes_text(m->group.headroom, a), pl_bytes_text(m->group.limit, b))
+        : put(y, 2, "no limit set");
     if (m->swap_total)
         x = put_format(y, x, "   swap %s of %s", pl_bytes_text(m->swap_total - m->swap_free, a), pl_bytes_text(m->swap_total, b));
     if (m->pressure.has_stall)
@@ -216,14 +218,16 @@ static void draw_processes(watch_screen *s, int y)
     char text[160];
     int rows = LINES - y - 2;
     size_t count = room_for_order(s) ? watch_order(w, s->sort, s->filter, s->order, s->order_capacity) : 0;
-    snprintf(text, sizeof text, "    PID USER       RESIDENT      SWAP       GPU        GROWTH  NAME             CONTAINER   (%zu by %s)", count, sorted[s->sort]);
+    snprintf(
+        text, sizeof text, "    PID USER       RESIDENT      SWAP       GPU        GROWTH  NAME             CONTAINER   (%zu by %s)", count, sorted[s->sort]);
     head(y++, text);
     keep_scroll(s, count, rows);
     for (size_t i = s->scroll; i < count && rows-- > 0; i++) {
         const watch_process *x = &w->processes.list[s->order[i]];
         char a[32], b[32], c[32], rate[32], user[24];
-        put_format(y++, 0, "%7d %-8.8s %10s %9s %9s %13s  %-16s %s", x->pid, watch_user_name(x->uid, user), pl_bytes_text(x->resident, a), x->swap ? pl_bytes_text(x->swap, b) : "-",
-            x->gpu ? pl_bytes_text(x->gpu, c) : "-", watch_rate_text(x->rate, rate), x->name, x->group < w->groups.count ? w->groups.list[x->group].label : "");
+        put_format(y++, 0, "%7d %-8.8s %10s %9s %9s %13s  %-16s %s", x->pid, watch_user_name(x->uid, user), pl_bytes_text(x->resident, a),
+            x->swap ? pl_bytes_text(x->swap, b) : "-", x->gpu ? pl_bytes_text(x->gpu, c) : "-", watch_rate_text(x->rate, rate), x->name,
+            x->group < w->groups.count ? w->groups.list[x->group].label : "");
     }
 }
 
@@ -253,8 +257,8 @@ static void draw_groups(watch_screen *s, int y)
         pl_group m;
         if (i - s->scroll < GROUPS_LIMITED && pl_os_group(&w->view, g->pid, &m) && m.limit != UINT64_MAX)
             snprintf(limit, sizeof limit, "%s of %s", pl_bytes_text(m.headroom, a), pl_bytes_text(m.limit, b));
-        put_format(y++, 0, "%7zu %10s %9s %9s %13s  %-21s %s", g->processes, pl_bytes_text(g->resident, a), g->swap ? pl_bytes_text(g->swap, b) : "-", g->gpu ? pl_bytes_text(g->gpu, c) : "-",
-            watch_rate_text(g->rate, rate), limit, g->label[0] ? g->label : "(none)");
+        put_format(y++, 0, "%7zu %10s %9s %9s %13s  %-21s %s", g->processes, pl_bytes_text(g->resident, a), g->swap ? pl_bytes_text(g->swap, b) : "-",
+            g->gpu ? pl_bytes_text(g->gpu, c) : "-", watch_rate_text(g->rate, rate), limit, g->label[0] ? g->label : "(none)");
     }
 }
 
@@ -263,8 +267,13 @@ static void draw_groups(watch_screen *s, int y)
 static void draw_help(int y)
 {
     static const char *const lines[] = {
-        "s      sort by memory, GPU memory, growth, number, name", "g      processes or containers", "/      show only what holds the text typed next (Enter keeps, Esc drops it)",
-        "arrows scroll, also Page Up and Page Down, Home", "space  pause", "?      this help", "q      quit",
+        "s      sort by memory, GPU memory, growth, number, name",
+        "g      processes or containers",
+        "/      show only what holds the text typed next (Enter keeps, Esc drops it)",
+        "arrows scroll, also Page Up and Page Down, Home",
+        "space  pause",
+        "?      this help",
+        "q      quit",
     };
     for (size_t i = 0; i < PL_COUNT(lines); i++)
         put(y + (int)i, 2, lines[i]);
@@ -297,14 +306,16 @@ void watch_screen_draw(watch_screen *s)
         return;
     localtime_r(&seconds, &t);
     erase();
-    snprintf(text, sizeof text, " plimsoll watch  %s  %02d:%02d:%02d  every %g s   q quit  s sort  g group  / filter  ? help", s->host, t.tm_hour, t.tm_min, t.tm_sec, s->w->options->interval);
+    snprintf(text, sizeof text, " plimsoll watch  %s  %02d:%02d:%02d  every %g s   q quit  s sort  g group  / filter  ? help", s->host, t.tm_hour, t.tm_min,
+        t.tm_sec, s->w->options->interval);
     head(0, text);
     int chart = chart_height(s), y = draw_cpu(s, 1, chart);
     for (size_t i = 0; i < s->w->gpus.count && y < LINES - 4; i++)
         y = draw_gpu(s, i, y, chart);
     if (s->w->root) {
         char a[32], b[32];
-        int x = put_format(y, 0, "process %d   %s in %zu processes, peak %s", s->w->root, pl_bytes_text(s->w->tree_resident + s->w->tree_swap, a), s->w->tree_count, pl_bytes_text(s->w->tree_peak, b));
+        int x = put_format(y, 0, "process %d   %s in %zu processes, peak %s", s->w->root, pl_bytes_text(s->w->tree_resident + s->w->tree_swap, a),
+            s->w->tree_count, pl_bytes_text(s->w->tree_peak, b));
         put_trend(y++, x, &s->w->tree_trend, (double)s->w->machine.free);
     }
     if (s->helping)
@@ -351,13 +362,22 @@ static bool take_key(watch_screen *s, int key)
         return true;
     }
     switch (key) {
-    case 'q': case 'Q': return false;
+    case 'q':
+    case 'Q': return false;
     case 's': s->sort = (watch_sort)((s->sort + 1) % SORT_COUNT); break;
-    case 'g': s->grouped = !s->grouped; s->scroll = 0; break;
-    case '/': s->filtering = true; s->filter[0] = '\0'; s->message[0] = '\0'; break;
+    case 'g':
+        s->grouped = !s->grouped;
+        s->scroll = 0;
+        break;
+    case '/':
+        s->filtering = true;
+        s->filter[0] = '\0';
+        s->message[0] = '\0';
+        break;
     case 27: s->filter[0] = s->message[0] = '\0'; break;
     case ' ': s->paused = !s->paused; break;
-    case 'h': case '?': s->helping = !s->helping; break;
+    case 'h':
+    case '?': s->helping = !s->helping; break;
     case KEY_DOWN: s->scroll++; break;
     case KEY_UP: s->scroll -= s->scroll > 0; break;
     case KEY_NPAGE: s->scroll += page; break;

@@ -54,13 +54,15 @@ static void write_cpu(const watch_state *w, watch_out *o, bool color)
     if (m->swap_total)
         watch_out_format(o, "\n  swap       %9s used of %9s", pl_bytes_text(m->swap_total - m->swap_free, a), pl_bytes_text(m->swap_total, b));
     if (m->has_group && m->group.limit != UINT64_MAX)
-        watch_out_format(o, "\n  container  %9s free of %9s limit, %s in use", pl_bytes_text(m->group.headroom, a), pl_bytes_text(m->group.limit, b), pl_bytes_text(m->group.used, c));
+        watch_out_format(o, "\n  limit      %9s free of %9s, %s in use", pl_bytes_text(m->group.headroom, a), pl_bytes_text(m->group.limit, b),
+            pl_bytes_text(m->group.used, c));
     else if (m->has_group)
-        watch_out_format(o, "\n  container  no limit, %s in use", pl_bytes_text(m->group.used, a));
+        watch_out_format(o, "\n  limit      none on this control group, %s in use", pl_bytes_text(m->group.used, a));
     if (m->pressure.has_stall)
         watch_out_format(o, "\n  pressure   some %.2f %%, full %.2f %% of the last 10 s", m->pressure.some, m->pressure.full);
     if (m->group.has_events)
-        watch_out_format(o, "\n  events     limit hit %llu times, %llu processes killed for memory", (unsigned long long)m->group.max, (unsigned long long)m->group.oom_kill);
+        watch_out_format(o, "\n  events     limit hit %llu times, %llu processes killed for memory", (unsigned long long)m->group.max,
+            (unsigned long long)m->group.oom_kill);
     if (m->has_oom_kill)
         watch_out_format(o, "%s%llu on the whole machine", m->group.has_events ? ", " : "\n  events     killed for memory: ", (unsigned long long)m->oom_kill);
     watch_out_text(o, "\n");
@@ -133,8 +135,9 @@ static void write_processes(const watch_state *w, watch_out *o, size_t most)
     for (size_t i = 0; i < count && i < most; i++) {
         const watch_process *x = &w->processes.list[order[i]];
         char a[32], b[32], c[32], user[24];
-        watch_out_format(o, "%9d %-9.9s %10s %10s %10s  %-16s %s\n", x->pid, watch_user_name(x->uid, user), pl_bytes_text(x->resident, a), x->swap ? pl_bytes_text(x->swap, b) : "-",
-            x->gpu ? pl_bytes_text(x->gpu, c) : "-", x->name, x->group < w->groups.count ? w->groups.list[x->group].label : "");
+        watch_out_format(o, "%9d %-9.9s %10s %10s %10s  %-16s %s\n", x->pid, watch_user_name(x->uid, user), pl_bytes_text(x->resident, a),
+            x->swap ? pl_bytes_text(x->swap, b) : "-", x->gpu ? pl_bytes_text(x->gpu, c) : "-", x->name,
+            x->group < w->groups.count ? w->groups.list[x->group].label : "");
     }
     if (count > most)
         watch_out_format(o, "      and %zu more\n", count - most);
@@ -154,8 +157,9 @@ static void write_tree(const watch_state *w, watch_out *o)
     char a[32], b[32], c[32];
     if (!w->root)
         return;
-    watch_out_format(o, "process %d  %s resident, %s swapped, %s on GPUs, in %zu process%s; peak %s\n", w->root, pl_bytes_text(w->tree_resident, a), pl_bytes_text(w->tree_swap, b),
-        pl_bytes_text(w->tree_gpu, c), w->tree_count, w->tree_count == 1 ? "" : "es", pl_bytes_text(w->tree_peak, (char[32]){0}));
+    watch_out_format(o, "process %d  %s resident, %s swapped, %s on GPUs, in %zu process%s; peak %s\n", w->root, pl_bytes_text(w->tree_resident, a),
+        pl_bytes_text(w->tree_swap, b), pl_bytes_text(w->tree_gpu, c), w->tree_count, w->tree_count == 1 ? "" : "es",
+        pl_bytes_text(w->tree_peak, (char[32]){0}));
 }
 
 void watch_text_once(watch_state *w, watch_out *o, bool color)

@@ -43,15 +43,17 @@ static double select_kth(double *v, size_t n, size_t k)
     return v[k];
 }
 
-enum { FEWEST_POINTS = 8 };
-static const double one_way = 0.4; /* share of pairs, less those the other way, that makes a direction */
+enum { FEWEST_POINTS = 6 };
+static const double shortest_span = 5; /* seconds: what goes up within one may come down in the next */
+static const double one_way = 0.4;     /* share of pairs, less those the other way, that makes a direction */
 
 bool watch_trend_slope(const watch_trend *t, double *per_second, bool *sure)
 {
     double slopes[TREND_POINTS * (TREND_POINTS - 1) / 2];
     size_t n = 0;
     long up = 0, down = 0;
-    if (t->count < FEWEST_POINTS)
+    unsigned oldest = t->count < TREND_POINTS ? 0 : t->next, newest = (t->next + TREND_POINTS - 1) % TREND_POINTS;
+    if (t->count < FEWEST_POINTS || t->at[newest] - t->at[oldest] < shortest_span)
         return false;
     for (unsigned i = 0; i < t->count; i++)
         for (unsigned j = 0; j < i; j++) {

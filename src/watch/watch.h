@@ -35,7 +35,7 @@ ssize_t watch_file_read(const char *root, const char *rest, char *out, size_t ca
 bool watch_file_number(const char *root, const char *rest, uint64_t *out);
 const char *watch_line_find(const char *text, const char *key); /* what follows key at the beginning of a line, or NULL */
 void watch_copy(char *out, size_t capacity, const char *text);  /* cut where it does not fit */
-void watch_clean(char *text); /* names are anybody's bytes: what a terminal would obey, and broken UTF-8, becomes '?' */
+void watch_clean(char *text);                                   /* names are anybody's bytes: what a terminal would obey, and broken UTF-8, becomes '?' */
 /* Room for one more entry; false when there is no memory. */
 bool watch_grow(void **list, size_t *capacity, size_t count, size_t entry_bytes);
 
@@ -63,10 +63,10 @@ double watch_history_back(const watch_history *h, unsigned ago); /* 0: the newes
 typedef struct watch_machine {
     bool known;
     uint64_t total, available, unused, swap_total, swap_free;
-    uint64_t free;  /* what a new process can take: least of available and what the control groups leave */
+    uint64_t free; /* what a new process can take: least of available and what the control groups leave */
     pl_pressure pressure;
-    bool has_group;
-    pl_group group; /* of the watched process, else of plimsoll itself */
+    bool has_group, group_of_root;
+    pl_group group;    /* of the watched process, as long as there is one, else of plimsoll itself */
     uint64_t oom_kill; /* of the whole machine since it started; valid if has_oom_kill */
     bool has_oom_kill;
     watch_trend trend; /* of total - free */
@@ -87,7 +87,7 @@ typedef struct watch_groups {
     size_t count, capacity;
 } watch_groups;
 enum { WATCH_NO_GROUP = UINT32_MAX };
-void watch_group_label(const char *path, char out[48]); /* "docker 0123456789ab", "slurm job 7", "ssh.service" */
+void watch_group_label(const char *path, char out[48]);               /* "docker 0123456789ab", "slurm job 7", "ssh.service" */
 uint32_t watch_groups_of(watch_groups *g, const char *proc, int pid); /* index of its group, made if new */
 void watch_groups_free(watch_groups *g);
 
@@ -109,15 +109,15 @@ typedef struct watch_processes {
     size_t slot_count;
     DIR *walk;
     uint32_t pass;
-    bool whole; /* a pass has ended, so nobody is missing */
+    bool whole;                /* a pass has ended, so nobody is missing */
     size_t hidden, hidden_now; /* processes whose figures we may not read, in the last pass and in this one */
-    bool swapping; /* look at swap too */
+    bool swapping;             /* look at swap too */
 } watch_processes;
 void watch_processes_start(watch_processes *p, const char *proc);
 /* Reads the largest processes again and goes on through the others until `budget` seconds of CPU
  * time are used; 0: through all of them. */
 void watch_processes_read(watch_processes *p, watch_groups *g, double now, double budget);
-watch_process *watch_processes_find(const watch_processes *p, int pid); /* NULL: not known */
+watch_process *watch_processes_find(const watch_processes *p, int pid);                  /* NULL: not known */
 bool watch_processes_within(const watch_processes *p, const watch_process *x, int root); /* x is root or descends from it */
 void watch_processes_free(watch_processes *p);
 
@@ -156,7 +156,7 @@ void watch_gpus_read(watch_gpus *g, const char *sys, double now, bool uses);
 watch_gpu *watch_gpus_place(watch_gpus *g, const char *vendor, const char *uuid, unsigned index, bool mig); /* its entry, made if new; NULL without memory */
 void watch_gpus_use(watch_gpus *g, const watch_gpu *gpu, int pid, uint64_t bytes);
 void watch_gpus_free(watch_gpus *g);
-watch_nvml *watch_nvml_open(char *note, size_t capacity); /* NULL: no driver, with its reason */
+watch_nvml *watch_nvml_open(char *note, size_t capacity);      /* NULL: no driver, with its reason */
 bool watch_nvml_read(watch_nvml *n, watch_gpus *g, bool uses); /* false: the driver has gone */
 void watch_nvml_close(watch_nvml *n);
 void watch_amd_read(watch_gpus *g, const char *sys, bool uses);
@@ -185,8 +185,8 @@ typedef struct watch_state {
 } watch_state;
 pl_status watch_state_start(watch_state *w, const watch_options *o, const pl_os_view *view, pl_error *e);
 void watch_sample(watch_state *w);
-void watch_count_kills(watch_state *w);         /* reads the counters again */
-uint64_t watch_oom_kills(const watch_state *w); /* since the start of the watch: of the group, else of the machine */
+void watch_count_kills(watch_state *w);                              /* reads the counters again */
+uint64_t watch_oom_kills(const watch_state *w);                      /* since the start of the watch: of the group, else of the machine */
 void watch_unseen(const watch_state *w, char *out, size_t capacity); /* one line of what could not be seen, "": nothing */
 void watch_state_end(watch_state *w);
 
@@ -207,7 +207,7 @@ void watch_out_bytes(watch_out *o, const char *text, size_t n);
 void watch_out_format(watch_out *o, const char *format, ...) PL_PRINTF(2, 3);
 void watch_out_string(watch_out *o, const char *text); /* as JSON; bytes that are not UTF-8 become U+FFFD */
 void watch_out_flush(watch_out *o);
-const char *watch_duration(double seconds, char out[32]); /* "2 h 10 min" */
+const char *watch_duration(double seconds, char out[32]);     /* "2 h 10 min" */
 const char *watch_rate_text(double per_second, char out[32]); /* "+1.20 MiB/s", "steady" */
 
 void watch_help_print(bool devices, watch_out *o); /* in options.c */
@@ -241,8 +241,8 @@ typedef struct watch_job watch_job;
 pl_status watch_job_start(const watch_options *o, watch_job **out, int *code, pl_error *e); /* code: the exit code of a failure */
 int watch_job_pid(const watch_job *j);
 int watch_job_error_fd(const watch_job *j); /* to be polled; -1 when the job's standard error has ended */
-void watch_job_relay(watch_job *j); /* passes on what the job wrote to standard error, keeps its end */
-bool watch_job_reap(watch_job *j);  /* true when it has ended */
+void watch_job_relay(watch_job *j);         /* passes on what the job wrote to standard error, keeps its end */
+bool watch_job_reap(watch_job *j);          /* true when it has ended */
 void watch_job_signal(watch_job *j, int signal);
 /* Says how it ended and, if it died of memory, what explain makes of it. Returns its exit code. */
 int watch_job_report(watch_job *j, watch_state *w);

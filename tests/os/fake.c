@@ -50,17 +50,26 @@ void fake_folder(const fake *f, const char *name)
     make_folders(path, path + strlen(f->root) + 1);
 }
 
-void fake_put(const fake *f, const char *name, const char *format, ...)
+static FILE *create(const fake *f, const char *name)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", f->root, name);
     make_folders(path, path + strlen(f->root) + 1);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
+    return file;
+}
+
+void fake_put(const fake *f, const char *name, const char *format, ...)
+{
+    char text[1 << 15];
     va_list args;
     va_start(args, format);
-    vfprintf(file, format, args);
+    int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    assert_in_range(n, 0, sizeof text - 1);
+    FILE *file = create(f, name);
+    fwrite(text, 1, (size_t)n, file);
     assert_int_equal(fclose(file), 0);
 }
 

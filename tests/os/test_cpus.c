@@ -113,6 +113,7 @@ static void this_machine(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
-    const struct CMUnitTest tests[] = {T(affinity_and_online), T(more_than_1024), T(cores_first), T(quota_of_version_2), T(quota_of_version_1), T(this_machine)};
+    const struct CMUnitTest tests[] = {
+        T(affinity_and_online), T(more_than_1024), T(cores_first), T(quota_of_version_2), T(quota_of_version_1), T(this_machine)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,10 @@ static void v2_group(const char *path, const char *max, uint64_t current, uint64
     snprintf(name, sizeof name, V2 "%s/memory.current", path);
     fake_put(&tree, name, "%llu\n", (unsigned long long)current);
     snprintf(name, sizeof name, V2 "%s/memory.stat", path);
-    fake_put(&tree, name, "anon 1\nfile 2\nshmem 7\nfile_mapped 3\nfile_dirty %llu\nfile_writeback 0\ninactive_anon 9\nactive_anon 9\ninactive_file %llu\nactive_file %llu\nunevictable 0\n", (unsigned long long)dirty, (unsigned long long)inactive, (unsigned long long)active);
+    fake_put(&tree, name,
+        "anon 1\nfile 2\nshmem 7\nfile_mapped 3\nfile_dirty %llu\nfile_writeback 0\ninactive_anon 9\nactive_anon 9\ninactive_file %llu\nactive_file "
+        "%llu\nunevictable 0\n",
+        (unsigned long long)dirty, (unsigned long long)inactive, (unsigned long long)active);
 }
 
 static void v1_group(const char *path, const char *limit, uint64_t usage, uint64_t own_file, uint64_t total_file, const char *inherited)
@@ -71,7 +74,10 @@ static void v1_group(const char *path, const char *limit, uint64_t usage, uint64
     snprintf(name, sizeof name, V1 "%s/memory.usage_in_bytes", path);
     fake_put(&tree, name, "%llu\n", (unsigned long long)usage);
     snprintf(name, sizeof name, V1 "%s/memory.stat", path);
-    fake_put(&tree, name, "cache 5\ndirty 0\ninactive_file %llu\nactive_file 0\nhierarchical_memory_limit %stotal_cache 9\ntotal_dirty 0\ntotal_inactive_file %llu\ntotal_active_file 0\n", (unsigned long long)own_file, inherited, (unsigned long long)total_file);
+    fake_put(&tree, name,
+        "cache 5\ndirty 0\ninactive_file %llu\nactive_file 0\nhierarchical_memory_limit %stotal_cache 9\ntotal_dirty 0\ntotal_inactive_file "
+        "%llu\ntotal_active_file 0\n",
+        (unsigned long long)own_file, inherited, (unsigned long long)total_file);
 }
 
 static void machine_alone(void **state)
@@ -214,7 +220,8 @@ static void long_stat_lines_are_passed(void **state)
 static void old_kernel_without_available(void **state)
 {
     (void)state;
-    fake_put(&tree, "proc/meminfo", "MemTotal: 1048576 kB\nMemFree: 1024 kB\nBuffers: 0 kB\nCached: 9000 kB\nActive(file): 4096 kB\nInactive(file): 4096 kB\nSReclaimable: 2048 kB\n");
+    fake_put(&tree, "proc/meminfo",
+        "MemTotal: 1048576 kB\nMemFree: 1024 kB\nBuffers: 0 kB\nCached: 9000 kB\nActive(file): 4096 kB\nInactive(file): 4096 kB\nSReclaimable: 2048 kB\n");
     assert_int_equal(spare().available, 6 * MIB);
     fake_put(&tree, "proc/meminfo", "MemTotal: 1048576 kB\nMemFree: 1024 kB\nBuffers: 1024 kB\nCached: 8192 kB\nShmem: 1024 kB\n");
     assert_int_equal(spare().available, 5 * MIB);
@@ -249,7 +256,9 @@ static void node(int n, unsigned total, unsigned free_kib, unsigned file)
 {
     char name[96];
     snprintf(name, sizeof name, "sys/devices/system/node/node%d/meminfo", n);
-    fake_put(&tree, name, "Node %d MemTotal: %u kB\nNode %d MemFree: %u kB\nNode %d Active(file): %u kB\nNode %d Inactive(file): 0 kB\nNode %d SReclaimable: 0 kB\n", n, total, n, free_kib, n, file, n, n);
+    fake_put(&tree, name,
+        "Node %d MemTotal: %u kB\nNode %d MemFree: %u kB\nNode %d Active(file): %u kB\nNode %d Inactive(file): 0 kB\nNode %d SReclaimable: 0 kB\n", n, total, n,
+        free_kib, n, file, n, n);
 }
 
 static void numa_nodes(void **state)
@@ -277,12 +286,16 @@ static void resource_limits(void **state)
 {
     (void)state;
     fake_put(&tree, "proc/self/status", "VmSize:\t  1024 kB\nVmData:\t  512 kB\n");
-    fake_put(&tree, "proc/self/limits", "Limit                     Soft Limit           Hard Limit           Units     \nMax data size             unlimited            unlimited            bytes     \nMax address space         33554432             unlimited            bytes     \n");
+    fake_put(&tree, "proc/self/limits",
+        "Limit                     Soft Limit           Hard Limit           Units     \nMax data size             unlimited            unlimited            "
+        "bytes     \nMax address space         33554432             unlimited            bytes     \n");
     pl_spare s = spare();
     assert_int_equal(s.rlimit, 31 * MIB);
     assert_int_equal(s.bytes, 31 * MIB);
     assert_string_equal(s.reason, "RLIMIT_AS leaves 31.0 MiB");
-    fake_put(&tree, "proc/self/limits", "Max data size             1048576            unlimited            bytes     \nMax address space         33554432             unlimited            bytes     \n");
+    fake_put(&tree, "proc/self/limits",
+        "Max data size             1048576            unlimited            bytes     \nMax address space         33554432             unlimited            "
+        "bytes     \n");
     s = spare();
     assert_int_equal(s.rlimit, MIB / 2);
     assert_string_equal(s.reason, "RLIMIT_DATA leaves 512 KiB");
@@ -336,6 +349,7 @@ static void group_of_any_process(void **state)
     v2_group("/a", "16777216", 12 * MIB, 0, 0, 0);
     fake_put(&tree, V2 "/a/b/memory.events", "low 0\nhigh 4\nmax 3\noom 2\noom_kill 1\n");
     assert_true(pl_os_group(&tree.view, 77, &g));
+    uint64_t id = g.id;
     assert_true(g.used == 8 * MIB && g.limit == 16 * MIB && g.headroom == 4 * MIB);
     assert_true(g.has_events && g.high == 4 && g.max == 3 && g.oom == 2 && g.oom_kill == 1);
     fake_put(&tree, "proc/78/cgroup", "4:memory:/x\n");
@@ -345,6 +359,7 @@ static void group_of_any_process(void **state)
     fake_put(&tree, V1 "/x/memory.failcnt", "6\n");
     assert_true(pl_os_group(&tree.view, 78, &g));
     assert_true(g.used == 2 * MIB && g.limit == UINT64_MAX && g.has_events && g.max == 6 && g.oom_kill == 5);
+    assert_true(g.id != id);
     assert_false(pl_os_group(&tree.view, 79, &g));
 }
 
@@ -381,9 +396,25 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        T(machine_alone), T(v2_limits_of_several_ancestors), T(v2_of_a_namespace_and_outside_of_it), T(v1_with_children_and_no_limit), T(v1_ancestor_out_of_sight),
-        T(hybrid_reads_both), T(mounts_not_shown), T(mount_point_elsewhere_with_blanks), T(garbage_is_no_limit), T(long_stat_lines_are_passed), T(old_kernel_without_available),
-        T(nothing_known), T(strict_overcommit), T(numa_nodes), T(resource_limits), T(watch_follows), T(group_of_any_process), T(this_machine), T(pages),
+        T(machine_alone),
+        T(v2_limits_of_several_ancestors),
+        T(v2_of_a_namespace_and_outside_of_it),
+        T(v1_with_children_and_no_limit),
+        T(v1_ancestor_out_of_sight),
+        T(hybrid_reads_both),
+        T(mounts_not_shown),
+        T(mount_point_elsewhere_with_blanks),
+        T(garbage_is_no_limit),
+        T(long_stat_lines_are_passed),
+        T(old_kernel_without_available),
+        T(nothing_known),
+        T(strict_overcommit),
+        T(numa_nodes),
+        T(resource_limits),
+        T(watch_follows),
+        T(group_of_any_process),
+        T(this_machine),
+        T(pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,17 +63,20 @@ static void put_records(const char *text)
     assert_int_equal(chmod(ledger, 0600), 0);
 }
 
-static size_t record_text(char *out, unsigned pid, unsigned start, unsigned long long planned) { return (size_t)sprintf(out, "%-19u %-21u %-21llu\n", pid, start, planned); }
+static size_t record_text(char *out, unsigned pid, unsigned start, unsigned long long planned)
+{
+    return (size_t)sprintf(out, "%-19u %-21u %-21llu\n", pid, start, planned);
+}
 
 static void counts_what_others_have_not_touched(void **state)
 {
     (void)state;
     char text[1024] = "";
     size_t n = record_text(text, 100, 5000, 64 * MIB);
-    n += record_text(text + n, 200, 6000, 32 * MIB);   /* holds more than it planned */
-    n += record_text(text + n, 300, 7000, 16 * MIB);   /* dead */
-    n += record_text(text + n, 400, 8000, 8 * MIB);    /* another process with that number now */
-    n += record_text(text + n, 500, 9000, 900 * GIB);  /* more than the machine has */
+    n += record_text(text + n, 200, 6000, 32 * MIB);  /* holds more than it planned */
+    n += record_text(text + n, 300, 7000, 16 * MIB);  /* dead */
+    n += record_text(text + n, 400, 8000, 8 * MIB);   /* another process with that number now */
+    n += record_text(text + n, 500, 9000, 900 * GIB); /* more than the machine has */
     record_text(text + n, 600, 9500, 10 * MIB);
     put_process(100, 5000, 16 << 10);
     put_process(200, 6000, 33 << 10);
@@ -285,7 +288,7 @@ static void many_at_once(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
-    const struct CMUnitTest tests[] = {T(counts_what_others_have_not_touched), T(tolerates_any_content), T(refuses_what_is_not_a_plain_file_of_ours), T(lives_as_long_as_the_process),
-                                       T(a_forked_child_changes_nothing), T(a_held_lock_does_not_hang), T(many_at_once)};
+    const struct CMUnitTest tests[] = {T(counts_what_others_have_not_touched), T(tolerates_any_content), T(refuses_what_is_not_a_plain_file_of_ours),
+        T(lives_as_long_as_the_process), T(a_forked_child_changes_nothing), T(a_held_lock_does_not_hang), T(many_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,8 +250,15 @@ static void start_and_stop_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_member_once), cmocka_unit_test(team_of_one), cmocka_unit_test(barrier_orders), cmocka_unit_test(gate_orders_across_the_wrap), cmocka_unit_test(stacks_are_as_large_as_asked),
-        cmocka_unit_test(guard_catches_overflow), cmocka_unit_test(members_leave_signals_to_the_caller), cmocka_unit_test(waiting_costs_no_cpu), cmocka_unit_test(start_and_stop_many),
+        cmocka_unit_test(every_member_once),
+        cmocka_unit_test(team_of_one),
+        cmocka_unit_test(barrier_orders),
+        cmocka_unit_test(gate_orders_across_the_wrap),
+        cmocka_unit_test(stacks_are_as_large_as_asked),
+        cmocka_unit_test(guard_catches_overflow),
+        cmocka_unit_test(members_leave_signals_to_the_caller),
+        cmocka_unit_test(waiting_costs_no_cpu),
+        cmocka_unit_test(start_and_stop_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
