@@ -43,7 +43,7 @@ static void free_others(list *l)
     if (used)
         add(l, others, "Stop the other processes on the GPU, or wait for them: kill %s (nvidia-smi shows whose they are)", pids);
     else if (pl__given(others) && others > 0)
-        add(l, others, "Stop the other processes on the GPU: they hold %s (nvidia-smi lists them; an old notebook kernel or a run that hangs counts)", pl_bytes_text(others, size));
+        add(l, others, "Stop the other processes on the GPU: they hold %s (nvidia-smi lists them; an old notebook kernel or a run that hangs counts)", pl__size_text(others, size));
     else
         add(l, PL_NOT_GIVEN, "Stop other processes on the GPU (nvidia-smi lists them; an old notebook kernel or a run that hangs counts)");
     add(l, PL_NOT_GIVEN, "Use another GPU, e.g. CUDA_VISIBLE_DEVICES=%d", l->event->device == 0 ? 1 : 0);
@@ -230,7 +230,7 @@ static void one_large_tensor(list *l)
 {
     char size[32];
     if (!l->job->flash && !l->job->diffusers)
-        add(l, PL_NOT_GIVEN, "One tensor of %s can never fit: if it is attention's square of scores, load with attn_implementation=\"sdpa\"", pl_bytes_text(l->event->requested, size));
+        add(l, PL_NOT_GIVEN, "One tensor of %s can never fit: if it is attention's square of scores, load with attn_implementation=\"sdpa\"", pl__size_text(l->event->requested, size));
     add(l, PL_NOT_GIVEN, "Split the work that makes this tensor: fewer texts or pictures at once, shorter or smaller ones, or a loop over chunks");
 }
 
@@ -433,7 +433,7 @@ static void more_for_container(list *l)
     char now[64] = "";
     if (pl__given(limit)) {
         char size[32];
-        snprintf(now, sizeof now, " (now %s)", pl_bytes_text(limit, size));
+        snprintf(now, sizeof now, " (now %s)", pl__size_text(limit, size));
     }
     if (l->job->slurm || row_is(l, "slurm"))
         add(l, PL_NOT_GIVEN, "Ask Slurm for more memory: #SBATCH --mem=64G, or --mem-per-cpu%s", now);

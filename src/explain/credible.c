@@ -8,7 +8,7 @@
 enum { SIDE = 480, AROUND = 1600 };
 
 typedef struct sight {
-    char before[SIDE], after[SIDE]; /* of the line, clean */
+    char before[SIDE], after[SIDE]; /* of the line, clean; before[before_n] is a space */
     size_t before_n, after_n;
     const pl__place *p;
 } sight;
@@ -17,7 +17,8 @@ static sight look(const pl__place *p)
 {
     sight v = {.p = p};
     size_t begin = p->begin - p->line > SIDE - 8 ? p->begin - (SIDE - 8) : p->line;
-    v.before_n = pl__clean(p->s + begin, p->begin - begin, v.before, sizeof v.before);
+    v.before_n = pl__clean(p->s + begin, p->begin - begin, v.before, sizeof v.before - 1);
+    memcpy(v.before + v.before_n, " ", 2); /* so that a word there ends in a space as elsewhere */
     size_t end = pl__line_end(p->s, p->n, p->end);
     bool space = p->end < p->n && (p->s[p->end] == ' ' || p->s[p->end] == '\t');
     v.after[0] = ' ';
@@ -60,7 +61,7 @@ static bool is_source(const sight *v)
         "grep ", "regex", "re.search(", "re.match(", ".find(", "contains(", "startswith", "includes(", "in str", "== \"", "!= \"", "== '", "<!--", "\"\"\"", "self.assert", "echo ", "fprintf", "std::cerr",
         "cout <<", "console.", "lambda", " import ", "return \"", "return '", "return (", "return f", "elif ", " in e.", "f\"", "mock", "side_effect", "/**", "/*", "strcmp", "strstr", "case CU", "=> \"", "msg = ",
         "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "std::runtime_error", "new Error(", "panic!(", "bail!(", "anyhow!(", "fmt.Errorf", "errors.New", "|| ", "if (", "if \"", "if '", "if not ", "if str"};
-    if (any(v->before, v->before_n, words, PL_COUNT(words)) || code_of_frame(v->p))
+    if (any(v->before, v->before_n + 1, words, PL_COUNT(words)) || code_of_frame(v->p))
         return true;
     for (size_t at = 0; at + 1 < v->before_n; at++)
         if (v->before[at] == '/' && v->before[at + 1] == '/' && (at == 0 || v->before[at - 1] == ' '))
@@ -86,14 +87,14 @@ static bool is_prose(const sight *v)
         " may ", " might ", " e.g.", " known ", " common", "Common", " typical", " often ", " see ", "See ", " such ", " following ", " called ", " named ", " means ", " about ", " handle", "Handle", " catch",
         " should ", " would ", " stops with", " that ", " instead of ", " without ", " getting ", " got ", " issue", " bug", " workaround", " example", " possible", " causes ", "Why ", "Add ", "Added ", "Improve", "Support",
         " solve", "Solve", "this error", " an ", " are ", "Test", " test_", "Simulate", "simulate", " until ", " any ", "Any ", " helps", " against ", " on ROCm", "refactor", "docs", "What ", "- name"};
-    return any(v->before, v->before_n, words, PL_COUNT(words));
+    return any(v->before, v->before_n + 1, words, PL_COUNT(words));
 }
 
 /* Even inside an error's wording: questions and instructions about it. */
 static bool is_advice(const sight *v)
 {
     static const char *const words[] = {"How to ", "how to ", " fix", "Fix ", "fix:", " avoid", "Avoid", "if you ", "If you ", "such as", "e.g.", "When you", "Why ", "workaround", "Handle ", "Test that", "Solution", "Troubleshoot", "In case of", "example:", "Example:", "means "};
-    return any(v->before, v->before_n, words, PL_COUNT(words));
+    return any(v->before, v->before_n + 1, words, PL_COUNT(words));
 }
 
 static bool odd_quotes(const sight *v, char quote)
@@ -119,7 +120,7 @@ static bool error_before(const sight *v)
 {
     static const char *const words[] = {"rror", "RROR", "ailed", "AILED", "xception", "FATAL", "Fatal", "fatal", "WARN", "Warn", "warn", "failure", "Failure", "what()", "ABORT", "abort", "terminate called",
         "could not", "Could not", "unable", "Unable", "[E]", "[W]", "[F]", " E ", " F ", "panic", "skipped", "Killed", "killed", "OOM"};
-    return any(v->before, v->before_n, words, PL_COUNT(words)) || begins(v->before, "E ") || begins(v->before, "F ") || strcmp(v->before, "E") == 0;
+    return any(v->before, v->before_n + 1, words, PL_COUNT(words)) || begins(v->before, "E ") || begins(v->before, "F ") || strcmp(v->before, "E ") == 0;
 }
 
 /* The message's words are over, or go on as messages do. */
@@ -202,7 +203,7 @@ static bool shell_killed(const sight *v)
     if (upper && (v->after_n == 0 || strcmp(v->after, ": 9") == 0 || begins(v->after, " (core")))
         return alone_on_line(v) || strcmp(v->after, ": 9") == 0 || pid || job || ends(v->before, v->before_n, "]");
     if (spaces)
-        return pid || job || strcmp(v->before, "zsh:") == 0 || (upper && v->before_n == 0);
+        return pid || job || strcmp(v->before, "zsh: ") == 0 || (upper && v->before_n == 0);
     return upper && pid && pl__exact(v->before, v->before_n, "line ") && v->after[0] == ' ';
 }
 
@@ -315,6 +316,8 @@ static bool special(const pl__wording *w, const sight *v, const pl__figures *f)
 bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f, size_t figure_count)
 {
     sight v = look(p);
+    if (w->family == PL__CPU && pl__exact(v.before, v.before_n, "mlock"))
+        return false; /* a limit on locked pages, not a shortage */
     if ((w->traits & PL__COUNTED) && f->value[PL__COUNT] == 0)
         return false;
     if (w->traits & PL__SPECIAL)

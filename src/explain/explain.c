@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { WINDOW = 1 << 20, HISTORY = 160 * 1024, AHEAD = 12 * 1024, CONTEXT = 16 * 1024, CONTEXT_AFTER = 1500, SNIFF = 512, TRAINING_REACH = 64 * 1024 };
+enum { WINDOW = 1 << 20, HISTORY = 160 * 1024, AHEAD = 12 * 1024, CONTEXT = 16 * 1024, CONTEXT_AFTER = 1500, FIRST_LOOK = 4096, SNIFF = 512, TRAINING_REACH = 64 * 1024 };
 
 typedef enum encoding { UNSEEN, BYTES, UTF16_LITTLE, UTF16_BIG } encoding;
 
@@ -229,10 +229,35 @@ static pl_status take_message(pl_explain *x, size_t row, const pl__place *p, con
         begin--;
     while (begin > p->line && pl__letter(x->window[begin - 1]) && p->begin - begin < 24)
         begin--;
-    pl__clean(x->window + begin, pl_min(p->line_end - begin, 1024), m.text, sizeof m.text);
+    pl__clean(x->window + begin, pl_min(pl_max(p->line_end, p->figures_end) - begin, 1024), m.text, sizeof m.text);
     m.text[pl_utf8_valid(m.text, strlen(m.text))] = '\0';
     span between = {x, p->begin};
     return pl__event_add(&x->events, &m, &(pl__between){went_on, &between}, &x->job, e);
+}
+
+/* Squeezed text around a hit; most messages end within FIRST_LOOK, few need all that is there. */
+static void squeeze_around(pl_explain *x, size_t from, bool all)
+{
+    pl__squeeze(x->window + from, pl_min(x->n - from, all ? AHEAD : FIRST_LOOK), &x->squeezed);
+}
+
+static bool match(pl_explain *x, size_t row, size_t at, size_t from, pl__place *p, pl__figures *f)
+{
+    const pl__squeezed *q = &x->squeezed;
+    for (bool all = false;; all = true) {
+        size_t index = squeezed_index(q, at - from), begin, stop;
+        pl__figures_clear(f);
+        if (index == SIZE_MAX || !pl__key_match(row, q, index, f, &begin, &stop))
+            return false;
+        size_t last = pl_max(stop, pl__figures_read(row, q, begin, pl__scope_end(row, q, stop), f));
+        *p = (pl__place){.s = x->window, .n = x->n, .begin = from + q->from[begin], .end = from + q->from[stop - 1] + 1, .figures_end = from + q->from[last - 1] + 1};
+        if (all || last + PL__BEFORE < q->n || x->n - from <= FIRST_LOOK)
+            break;
+        squeeze_around(x, from, true);
+    }
+    p->line = pl__line_begin(x->window, p->begin);
+    p->line_end = pl__line_end(x->window, x->n, p->end);
+    return true;
 }
 
 /* Tries a row at an anchor; *end is where scanning may go on if it is a message. */
@@ -241,19 +266,11 @@ static bool try_row(pl_explain *x, size_t row, size_t at, size_t from, bool *squ
     if (!pl__key_near(row, x->window, x->n, at))
         return false;
     if (!*squeezed)
-        pl__squeeze(x->window + from, pl_min(x->n - from, AHEAD), &x->squeezed);
+        squeeze_around(x, from, false);
     *squeezed = true;
-    const pl__squeezed *q = &x->squeezed;
-    size_t index = squeezed_index(q, at - from), begin, stop;
+    pl__place p;
     pl__figures f;
-    pl__figures_clear(&f);
-    if (index == SIZE_MAX || !pl__key_match(row, q, index, &f, &begin, &stop))
-        return false;
-    pl__figures_read(row, q, begin, pl__scope_end(row, q, stop), &f);
-    pl__place p = {.s = x->window, .n = x->n, .begin = from + q->from[begin], .end = from + q->from[stop - 1] + 1};
-    p.line = pl__line_begin(x->window, p.begin);
-    p.line_end = pl__line_end(x->window, x->n, p.end);
-    if (!pl__credible(&pl__wordings[row], &p, &f, count_figures(&f)))
+    if (!match(x, row, at, from, &p, &f) || !pl__credible(&pl__wordings[row], &p, &f, count_figures(&f)))
         return false;
     *status = take_message(x, row, &p, &f, e);
     *end = pl_max(p.end, at + 1);

@@ -97,12 +97,15 @@ size_t pl__clean(const char *s, size_t n, char *out, size_t capacity);
 void pl__patterns_prepare(void); /* once per process; not for concurrent first use */
 pl__slice pl__anchor(size_t wording); /* the word to look for, lower case, at least PL__ANCHOR_BYTES */
 enum { PL__ANCHOR_BYTES = 6 };
+/* What must stand beside the anchor, white space aside; 0: anything. */
+void pl__anchor_sides(size_t wording, char *before, char *after);
 /* Quick look at raw text: may the key stand around the anchor at s[at]? */
 bool pl__key_near(size_t wording, const char *s, size_t n, size_t at);
 /* The key in squeezed text with its literal that holds the anchor at `at`: fills figures, *end. */
 bool pl__key_match(size_t wording, const pl__squeezed *q, size_t at, pl__figures *f, size_t *begin, size_t *end);
 void pl__figures_clear(pl__figures *f);
-void pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_t limit, pl__figures *f);
+/* Reads the row's other figures in [begin, limit); returns where the last of them ends. */
+size_t pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_t limit, pl__figures *f);
 size_t pl__scope_end(size_t wording, const pl__squeezed *q, size_t end);
 /* "1.50gib" at s: bytes and length; digits may have separators. 0: no number. */
 size_t pl__size_parse(const char *s, size_t n, unsigned default_unit, uint64_t *bytes);
@@ -134,6 +137,7 @@ typedef struct pl__place {
     size_t n;
     size_t line, line_end; /* the line of the key's first byte */
     size_t begin, end;     /* the key */
+    size_t figures_end;    /* the last figure, where a message is wrapped */
 } pl__place;
 bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f, size_t figure_count);
 
@@ -235,6 +239,8 @@ typedef struct pl__words {
     size_t n, capacity;
 } pl__words;
 void pl__say(pl__words *w, const char *format, ...) PL_PRINTF(2, 3);
+/* "1.16 GiB": two decimals, rounded, as the messages themselves write sizes. Returns out. */
+char *pl__size_text(uint64_t bytes, char out[32]);
 
 static inline bool pl__given(uint64_t value) { return value != PL_NOT_GIVEN; }
 static inline char pl__lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }

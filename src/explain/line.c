@@ -65,3 +65,19 @@ void pl__say(pl__words *w, const char *format, ...)
     va_end(args);
     w->n = n < 0 ? w->n : pl_min(w->n + (size_t)n, w->capacity - 1);
 }
+
+char *pl__size_text(uint64_t bytes, char out[32])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    while (unit + 1 < PL_COUNT(units) && bytes >> (10 * (unit + 1)))
+        unit++;
+    uint64_t scale = 1ULL << (10 * unit);
+    /* hundredths, rounded to nearest; the rest is below 2^60, so 100 times it may not fit in 64 bits */
+    uint64_t hundredths = (uint64_t)((__extension__ (unsigned __int128)bytes * 100 + scale / 2) / scale);
+    if (unit == 0)
+        snprintf(out, 32, "%llu bytes", (unsigned long long)bytes);
+    else
+        snprintf(out, 32, "%llu.%02llu %s", (unsigned long long)(hundredths / 100), (unsigned long long)(hundredths % 100), units[unit]);
+    return out;
+}

@@ -162,7 +162,8 @@ static const pl__part *anchor_literal(size_t wording)
 
 /* ---- numbers ---- */
 
-static size_t unit_parse(const char *s, size_t n, unsigned *shift)
+/* After a whole number a short unit must not run on in letters: "33285996544 total" has none. */
+static size_t unit_parse(const char *s, size_t n, bool whole, unsigned *shift)
 {
     static const struct {
         const char *text;
@@ -171,7 +172,8 @@ static size_t unit_parse(const char *s, size_t n, unsigned *shift)
         {"ki", 10}, {"mi", 20}, {"gi", 30}, {"b", 0}, {"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}};
     for (size_t i = 0; i < PL_COUNT(units); i++) {
         size_t width = strlen(units[i].text);
-        if (n >= width && memcmp(s, units[i].text, width) == 0) {
+        bool short_unit = width == 1 || units[i].text[1] == 'i';
+        if (n >= width && memcmp(s, units[i].text, width) == 0 && !(short_unit && width < 3 && whole && n > width && pl__letter(s[width]))) {
             *shift = units[i].shift;
             return width;
         }
@@ -208,7 +210,7 @@ size_t pl__size_parse(const char *s, size_t n, unsigned default_unit, uint64_t *
     if (!number)
         return 0;
     unsigned shift = default_unit;
-    size_t unit = unit_parse(s + number, n - number, &shift);
+    size_t unit = unit_parse(s + number, n - number, !memchr(s, '.', number), &shift);
     double size = value * (double)(1ULL << shift);
     if (!(size < 1e19))
         return 0;
@@ -407,8 +409,9 @@ static bool repeats(const pl__sequence *q)
     return false;
 }
 
-void pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_t limit, pl__figures *f)
+size_t pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_t limit, pl__figures *f)
 {
+    size_t end = begin;
     for (size_t i = 0; i < row_figures[wording].count; i++) {
         const pl__sequence *figure = &figures[row_figures[wording].first + i];
         bool again = repeats(figure);
@@ -418,6 +421,7 @@ void pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_
             if (at == SIZE_MAX)
                 break;
             take(figure, &r, f);
+            end = pl_max(end, at);
             if (!again)
                 break;
         }
@@ -426,6 +430,7 @@ void pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_
     if (!pl__given(f->value[PL__REQUESTED]) && pl__given(f->value[PL__SHAPE]) && pl__given(f->value[PL__DTYPE]) &&
         pl_mul(f->value[PL__SHAPE], f->value[PL__DTYPE], &bytes))
         f->value[PL__REQUESTED] = bytes;
+    return end;
 }
 
 /* ---- keys ---- */
@@ -457,6 +462,17 @@ static size_t step_back(const char *s, size_t at)
             break;
     }
     return at;
+}
+
+void pl__anchor_sides(size_t wording, char *before, char *after)
+{
+    const pl__part *part = anchor_literal(wording);
+    size_t word = 0; /* of the anchor, without the spaces in it */
+    for (const char *s = anchors[wording].text; *s; s++)
+        word += *s != ' ';
+    size_t begin = anchors[wording].offset, end = begin + word;
+    *before = begin ? pool[part->at + begin - 1] : 0;
+    *after = end < part->n ? pool[part->at + end] : 0;
 }
 
 bool pl__key_near(size_t wording, const char *s, size_t n, size_t at)

@@ -154,7 +154,7 @@ static void bar(out *o, const pl_event *event)
             print(o, "%s", s[i].glyph);
         style(o, "0");
     }
-    print(o, "] %s\n   ", pl_bytes_text(event->capacity, size));
+    print(o, "] %s\n   ", pl__size_text(event->capacity, size));
     for (size_t i = 0, shown = 0; i < n; i++) {
         if (s[i].bytes == 0)
             continue;
@@ -162,7 +162,7 @@ static void bar(out *o, const pl_event *event)
         style(o, s[i].code);
         print(o, "%s", s[i].glyph);
         style(o, "0");
-        print(o, " %s %s", s[i].name, pl_bytes_text(s[i].bytes, size));
+        print(o, " %s %s", s[i].name, pl__size_text(s[i].bytes, size));
     }
     print(o, "\n");
 }
@@ -202,7 +202,7 @@ pl_status pl_event_text(const pl_event *event, uint64_t count, bool color, pl_wr
         char text[640], size[32];
         const pl_advice *a = &event->advice[i];
         if (pl__given(a->saves))
-            snprintf(text, sizeof text, "%s (up to %s)", a->action, pl_bytes_text(a->saves, size));
+            snprintf(text, sizeof text, "%s (up to %s)", a->action, pl__size_text(a->saves, size));
         else
             snprintf(text, sizeof text, "%s", a->action);
         style(&o, "1");

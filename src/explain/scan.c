@@ -8,12 +8,13 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { WINDOW = PL__ANCHOR_BYTES, BLOCK = 3, HASH_BITS = 13, MOST_ANCHORS = 768, MOST_LINKS = 1024 };
+enum { WINDOW = PL__ANCHOR_BYTES, BLOCK = 3, FAR = WINDOW - BLOCK + 1, STRIDE = 4 * FAR, HASH_BITS = 13, MOST_ANCHORS = 768, MOST_LINKS = 1024 };
 
 static struct anchor {
     pl__slice word;
     uint16_t first, count; /* links */
     uint16_t next;         /* in its bucket, from 1; 0 ends */
+    bool before[128], after[128]; /* what some row allows beside it, white space aside */
 } anchors[MOST_ANCHORS];
 static size_t anchor_n;
 static uint16_t links[MOST_LINKS];
@@ -34,6 +35,40 @@ static pl__slice word_of(size_t index)
 
 static bool same(pl__slice a, pl__slice b) { return a.n == b.n && memcmp(a.s, b.s, a.n) == 0; }
 
+/* Settings may stand anywhere; a wording only beside what its key goes on with. Where an escape or
+ * a frame may hide that (backslash, colour, entity, any byte above ASCII) it is let pass. */
+static void note_sides(struct anchor *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        char before = 0, after = 0;
+        size_t row = links[a->first + i];
+        if (row < pl__wording_count)
+            pl__anchor_sides(row, &before, &after);
+        if ((unsigned char)before < 128)
+            a->before[(unsigned char)before] = true;
+        if ((unsigned char)after < 128)
+            a->after[(unsigned char)after] = true;
+    }
+    static const char through[] = "\\\x1b|&#^[m";
+    for (const char *s = through; *s; s++)
+        a->before[(unsigned char)*s] = a->after[(unsigned char)*s] = true;
+}
+
+static bool allowed(const bool *set, char c) { return set[0] || (c & 0x80) || set[(unsigned char)pl__lower(c)]; }
+
+static bool beside(const struct anchor *a, const char *s, size_t n, size_t at)
+{
+    size_t p = at;
+    while (p > 0 && (unsigned char)s[p - 1] <= ' ')
+        p--;
+    if (p > 0 && !allowed(a->before, s[p - 1]))
+        return false;
+    p = at + a->word.n;
+    while (p < n && (unsigned char)s[p] <= ' ')
+        p++;
+    return p >= n || allowed(a->after, s[p]);
+}
+
 static void add_anchor(pl__slice word, size_t total)
 {
     for (size_t i = 0; i < anchor_n; i++)
@@ -50,6 +85,7 @@ static void add_anchor(pl__slice word, size_t total)
             links[link_n++] = (uint16_t)i;
         }
     a->count = (uint16_t)(link_n - a->first);
+    note_sides(a);
 }
 
 static void prepare(void)
@@ -58,7 +94,7 @@ static void prepare(void)
     size_t total = pl__wording_count + pl__setting_count();
     for (size_t i = 0; i < total; i++)
         add_anchor(word_of(i), total);
-    memset(shift, WINDOW - BLOCK + 1, sizeof shift);
+    memset(shift, FAR, sizeof shift);
     for (size_t i = 0; i < anchor_n; i++) {
         const unsigned char *s = (const unsigned char *)anchors[i].word.s;
         for (size_t at = 0; at + BLOCK <= WINDOW; at++) {
@@ -98,7 +134,7 @@ static bool hit_at(const char *s, size_t n, size_t at, uint32_t hash, pl__hit *h
 {
     hit->count = 0;
     for (uint16_t i = bucket[hash]; i; i = anchors[i - 1].next)
-        if (stands(anchors[i - 1].word, s + at, n - at)) {
+        if (stands(anchors[i - 1].word, s + at, n - at) && beside(&anchors[i - 1], s, n, at)) {
             assert(hit->count < PL__HITS);
             hit->anchors[hit->count++] = i - 1u;
         }
@@ -114,6 +150,11 @@ bool pl__scan(const char *s, size_t from, size_t to, size_t n, pl__hit *hit)
     const unsigned char *block = (const unsigned char *)s + WINDOW - BLOCK;
     for (size_t at = from; at < last;) {
         uint32_t hash = block_hash(block + at);
+        /* four windows that all move on at once: their look-ups do not wait for each other */
+        if (at + STRIDE < last && (shift[hash] & shift[block_hash(block + at + FAR)] & shift[block_hash(block + at + 2 * FAR)] & shift[block_hash(block + at + 3 * FAR)]) == FAR) {
+            at += STRIDE;
+            continue;
+        }
         if (shift[hash]) {
             at += shift[hash];
             continue;

@@ -111,11 +111,27 @@ static size_t escape(const cursor *c, char *plain)
     return run;
 }
 
+/* Letters, digits and the marks that neither begin an escape nor a frame. */
+static bool ordinary(char c)
+{
+    return pl__word(c) || c == '.' || c == ':' || c == ',' || c == '(' || c == ')' || c == '-' || c == '/' || c == '=' || c == ';' || c == '"' || c == '\'';
+}
+
 /* One step: what stands at the cursor, ' ' for white space, 0 for what is dropped. */
 static char step(cursor *c)
 {
     char byte = c->s[c->at], plain = 0;
-    size_t skip = control_sequence(c);
+    if (ordinary(byte)) {
+        c->line_start = false;
+        c->at++;
+        return byte;
+    }
+    if (byte == ' ') {
+        c->at++;
+        return ' ';
+    }
+    bool escape_like = byte == '\x1b' || byte == '\\' || byte == '#' || byte == '^' || byte == '[' || (byte & 0x80);
+    size_t skip = escape_like ? control_sequence(c) : 0;
     if (!skip && (byte & 0x80))
         skip = ornament(c);
     if (skip) {

@@ -5,7 +5,7 @@
 
 #define MIB (1ULL << 20)
 
-static const char *text_of(uint64_t bytes, char out[32]) { return pl_bytes_text(bytes, out); }
+static const char *text_of(uint64_t bytes, char out[32]) { return pl__size_text(bytes, out); }
 
 static const char *framework_words(const pl__open *o)
 {
