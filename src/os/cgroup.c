@@ -52,10 +52,14 @@ static bool group_path(const pl_os_view *view, long pid, int version, const char
 static void unescape(char *s)
 {
     char *out = s;
-    for (; *s; s++) {
+    while (*s) {
         bool octal = s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7';
-        *out++ = octal ? (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0')) : *s;
-        s += octal ? 3 : 0;
+        if (octal) {
+            *out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+            s += 4;
+        } else {
+            *out++ = *s++;
+        }
     }
     *out = '\0';
 }
