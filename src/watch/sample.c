@@ -222,7 +222,8 @@ size_t watch_order(const watch_state *w, watch_sort sort, const char *filter, ui
     }
     sorting = w;
     sorting_by = sort;
-    qsort(order, count, sizeof *order, compare_processes);
+    if (count)
+        qsort(order, count, sizeof *order, compare_processes);
     return count;
 }
 

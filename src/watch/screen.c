@@ -248,7 +248,8 @@ static void draw_groups(watch_screen *s, int y)
         if (w->groups.list[i].key && w->groups.list[i].processes)
             s->order[count++] = (uint32_t)i;
     sorting_groups = w->groups.list;
-    qsort(s->order, count, sizeof *s->order, compare_groups);
+    if (count)
+        qsort(s->order, count, sizeof *s->order, compare_groups);
     head(y++, "  PROCS   RESIDENT      SWAP       GPU        GROWTH  LEFT OF LIMIT         CONTAINER");
     keep_scroll(s, count, rows);
     for (size_t i = s->scroll; i < count && rows-- > 0; i++) {

@@ -109,7 +109,8 @@ static void write_uses(const watch_state *w, size_t at, watch_out *o)
 
 static void write_gpus(watch_state *w, watch_out *o, bool color)
 {
-    qsort(w->gpus.uses, w->gpus.use_count, sizeof *w->gpus.uses, compare_uses);
+    if (w->gpus.use_count)
+        qsort(w->gpus.uses, w->gpus.use_count, sizeof *w->gpus.uses, compare_uses);
     for (size_t i = 0; i < w->gpus.count; i++) {
         const watch_gpu *g = &w->gpus.list[i];
         char label[32];
