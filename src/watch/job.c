@@ -1,7 +1,7 @@
 /* --run: a job under observation. Its standard error passes through us, so that its end is at hand
  * when the job dies; all else is as if we were not there: it has our terminal, our input, our
  * signals, and we end as it ended. */
-#define _DEFAULT_SOURCE /* wait4 */
+#define _GNU_SOURCE /* wait4, memfd_create */
 #include "watch/watch.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,39 +190,65 @@ static void write_kill(const watch_job *j, const watch_state *w, watch_out *o)
         (unsigned long long)w->tree_resident / 1024);
 }
 
-/* Gives the end of the job's standard error to explain; its story goes to our standard error. True
- * if it found an out-of-memory. */
-static bool explain(const watch_job *j, const watch_state *w, bool killed)
+/* The end of the job's standard error as a file, so that explain may read and write as it likes. */
+static int tail_file(const watch_job *j, const watch_state *w, bool killed)
+{
+    int fd = memfd_create("plimsoll-job", MFD_CLOEXEC);
+    watch_out o;
+    watch_out_start(&o, fd);
+    write_tail(j, &o);
+    if (killed)
+        write_kill(j, w, &o);
+    watch_out_flush(&o);
+    if (fd >= 0)
+        lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+static void become_explain(const char *path, int input, int output, bool color)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    dup2(input, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
+    execl(path, path, "explain", "--color", color ? "always" : "never", (char *)NULL);
+    _exit(127);
+}
+
+/* What explain makes of the end of the job's standard error goes to ours, if it found something: its
+ * words are held back until then. */
+static bool explain(watch_job *j, const watch_state *w, bool killed, bool color)
 {
     char path[4096];
-    int ends[2], status = 0;
-    if (!explain_path(path, sizeof path) || pipe(ends) != 0)
+    int ends[2], status = 0, input = tail_file(j, w, killed);
+    if (input < 0 || !explain_path(path, sizeof path) || pipe(ends) != 0) {
+        if (input >= 0)
+            close(input);
         return false;
+    }
     pid_t pid = fork();
-    if (pid == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        dup2(ends[0], STDIN_FILENO);
-        dup2(STDERR_FILENO, STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execl(path, path, "explain", (char *)NULL);
-        _exit(127);
+    if (pid == 0)
+        become_explain(path, input, ends[1], color);
+    close(input);
+    close(ends[1]);
+    size_t held = 0; /* in the tail's place, which has been written out */
+    for (ssize_t n; (n = read(ends[0], j->tail + held, TAIL_BYTES - held)) > 0 || (n < 0 && errno == EINTR);) {
+        held += n > 0 ? (size_t)n : 0;
+        if (held == TAIL_BYTES) { /* who says that much has found something */
+            write_all(j->tail, held);
+            held = 0;
+        }
     }
     close(ends[0]);
-    if (pid > 0) {
-        watch_out o;
-        watch_out_start(&o, ends[1]);
-        write_tail(j, &o);
-        if (killed)
-            write_kill(j, w, &o);
-        watch_out_flush(&o);
-    }
-    close(ends[1]);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool found = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (found) {
+        write_all("\n", 1);
+        write_all(j->tail, held);
+    }
+    return found;
 }
 
 static void say_ending(const watch_job *j, const watch_state *w, watch_out *o)
@@ -238,7 +265,7 @@ static void say_ending(const watch_job *j, const watch_state *w, watch_out *o)
     watch_out_text(o, "\n");
 }
 
-int watch_job_report(watch_job *j, watch_state *w)
+int watch_job_report(watch_job *j, watch_state *w, bool color)
 {
     watch_out o;
     int code = exit_code(j);
@@ -250,7 +277,7 @@ int watch_job_report(watch_job *j, watch_state *w)
         watch_out_format(&o, "plimsoll: the kernel killed %llu process%s for memory meanwhile\n", (unsigned long long)watch_oom_kills(w),
             watch_oom_kills(w) == 1 ? "" : "es");
     watch_out_flush(&o);
-    if (code != 0 && explain(j, w, killed)) {
+    if (code != 0 && explain(j, w, killed, color)) {
         watch_out_format(&o, "\nthe devices %.1f s before the job's end:\n", j->end > w->now ? j->end - w->now : 0);
         watch_text_last(w, &o);
     }

@@ -168,7 +168,7 @@ static int go_round(loop *l)
         wait_until(l, due);
         reap_command(l);
         if (l->job && watch_job_reap(l->job))
-            return watch_job_report(l->job, &l->w);
+            return watch_job_report(l->job, &l->w, wants_color(l->o, STDERR_FILENO));
         if (stopped && l->job) {
             watch_job_signal(l->job, stopped);
             stopped = 0;

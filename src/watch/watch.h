@@ -245,7 +245,7 @@ void watch_job_relay(watch_job *j);         /* passes on what the job wrote to s
 bool watch_job_reap(watch_job *j);          /* true when it has ended */
 void watch_job_signal(watch_job *j, int signal);
 /* Says how it ended and, if it died of memory, what explain makes of it. Returns its exit code. */
-int watch_job_report(watch_job *j, watch_state *w);
+int watch_job_report(watch_job *j, watch_state *w, bool color);
 void watch_job_free(watch_job *j);
 
 /* ---- command.c: --exec ---- */

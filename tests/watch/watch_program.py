@@ -4,6 +4,7 @@
 Standard library only. Each check prints a line when it fails; the exit code says whether all held."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,52 @@ def jobs():
     check("--run: the job's signals are not ours", r.returncode == 5, r)
 
 
+def explained():
+    """A stand-in for explain beside a copy of the program: it keeps its input and finds what holds "OOM"."""
+    shutil.copy(program, path("plimsoll-watch"))
+    with open(path("plimsoll-explain"), "w") as f:
+        f.write(f"#!/bin/sh\ncat >{path('log')}\ngrep -q -e OOM -e 'Killed process' {path('log')} || {{ echo nothing; exit 1; }}\necho STORY \"$@\"\n")
+    os.chmod(path("plimsoll-explain"), 0o755)
+
+    def run(script, *more):
+        return subprocess.run([path("plimsoll-watch"), "--interval", "0.1", *more, "--run", "--", "sh", "-c", script], env=clean, capture_output=True, text=True)
+
+    r = run("echo OOM here >&2; exit 1")
+    check("explain: told of what the job wrote", r.returncode == 1 and "STORY explain --color never" in r.stderr and "before the job's end" in r.stderr and open(path("log")).read() == "OOM here\n\n", r)
+    r = run("echo all else >&2; exit 1")
+    check("explain: silent where it found nothing", r.returncode == 1 and "nothing" not in r.stderr and "before the job's end" not in r.stderr, r)
+    os.unlink(path("log"))
+    r = run("echo OOM here >&2; exit 0")
+    check("explain: not asked of a job that ended well", r.returncode == 0 and not os.path.exists(path("log")), r)
+    run("yes 0123456789abcdef | head -c 1000000 >&2; echo OOM last >&2; exit 1")
+    kept = open(path("log")).read()
+    check("explain: gets the end of a long output", len(kept) == 65536 + 1 and kept.endswith("OOM last\n\n") and kept.startswith(("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f", "\n")), len(kept))
+    group = cgroup()
+    if group:
+        r = run(f"echo $$ >{group}/cgroup.procs; exec {sys.executable} -c 'import time\nb = []\nwhile 1: b.append(bytearray(4 << 20)); time.sleep(.02)'")
+        log = open(path("log")).read()
+        check("explain: told of a kill by the kernel", r.returncode == 137 and "killed 1 process for memory" in r.stderr and "STORY" in r.stderr and "Memory cgroup out of memory: Killed process" in log, (r.stderr, log))
+        os.rmdir(group)
+
+
+def cgroup():
+    """A control group with 64 MiB, where we may make one; else None."""
+    name = f"plimsoll-test-{os.getpid()}"
+    for folder, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = os.path.join(folder, name)
+        try:
+            os.mkdir(group)
+        except OSError:
+            continue
+        try:
+            with open(os.path.join(group, limit), "w") as f:
+                f.write("67108864")
+            return group
+        except OSError:
+            os.rmdir(group)
+    return None
+
+
 def gpus():
     me = os.getpid()
     env = world(f"gpu NVIDIA_H100_80GB_HBM3 81920 600 61440\nprocess {me} 40000\nprocess 4194303 20000\ngpu Tesla_T4 15360 0 15300\nlost\ngpu A100 40960 0 30000\nmig 7 0 9728 9000\nprocess {me} 8000 7 0\n")
@@ -231,7 +278,7 @@ def screen():
     check("screen: SIGTERM ends it with 143", t.end() == 143)
 
 
-for part in (reports, wrong_usage, output, alerts, one_process, jobs, gpus, driver_goes, screen):
+for part in (reports, wrong_usage, output, alerts, one_process, jobs, explained, gpus, driver_goes, screen):
     part()
 print(f"{len(failures)} failures")
 sys.exit(bool(failures))
