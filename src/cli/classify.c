@@ -136,6 +136,6 @@ static pl_status check(cli_run *run, pl_error *e)
 pl_status cli_verb_classify(cli_call *call, pl_error *e)
 {
     static const cli_printer printer = {.task = PL_TASK_CLASSIFY, .check = check, .print = print_line};
-    static cli_run run; /* large: its paths */
+    static cli_run run;
     return cli_run_texts(&run, call, &printer, e);
 }

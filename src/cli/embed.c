@@ -43,7 +43,7 @@ static const cli_printer npy = {
 pl_status cli_verb_embed(cli_call *call, pl_error *e)
 {
     enum { JSONL, NPY };
-    static cli_run run; /* large: its paths */
+    static cli_run run;
     const cli_value *format = &call->options.values[OPT_FORMAT];
     return cli_run_texts(&run, call, format->given && format->choice == NPY ? &npy : &lines, e);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -47,23 +48,35 @@ static pl_status open_direct(cli_output *o, const char *path, pl_error *e)
 /* Follows links to the name that is to be replaced, which need not exist. */
 static pl_status find_target(cli_output *o, const char *path, pl_error *e)
 {
-    if (strlen(path) >= sizeof o->target)
+    char target[PATH_MAX], link[PATH_MAX];
+    if (strlen(path) >= sizeof target)
         return fail_open(o, ENAMETOOLONG, e);
-    strcpy(o->target, path);
+    strcpy(target, path);
     for (int links = 0;; links++) {
-        char link[PATH_MAX];
-        ssize_t n = readlink(o->target, link, sizeof link - 1);
+        ssize_t n = readlink(target, link, sizeof link - 1);
+        if (n < 0 && errno != EINVAL && errno != ENOENT)
+            return fail_open(o, errno, e);
         if (n < 0)
-            return errno == EINVAL || errno == ENOENT ? PL_OK : fail_open(o, errno, e);
+            break;
         if (links == 40)
             return fail_open(o, ELOOP, e);
         link[n] = '\0';
-        char *slash = link[0] == '/' ? NULL : strrchr(o->target, '/');
-        size_t folder = slash ? (size_t)(slash + 1 - o->target) : 0;
-        if (folder + (size_t)n >= sizeof o->target)
+        char *slash = link[0] == '/' ? NULL : strrchr(target, '/');
+        size_t folder = slash ? (size_t)(slash + 1 - target) : 0;
+        if (folder + (size_t)n >= sizeof target)
             return fail_open(o, ENAMETOOLONG, e);
-        memcpy(o->target + folder, link, (size_t)n + 1);
+        memcpy(target + folder, link, (size_t)n + 1);
     }
+    static const char suffix[] = ".partial";
+    size_t n = strlen(target) + 1;
+    o->target = malloc(n);
+    o->partial = malloc(n + sizeof suffix);
+    if (!o->target || !o->partial)
+        return pl_fail_no_memory(e, 2 * n, "the name of the output");
+    memcpy(o->target, target, n);
+    memcpy(o->partial, target, n - 1);
+    memcpy(o->partial + n - 1, suffix, sizeof suffix);
+    return PL_OK;
 }
 
 /* The partial file, locked, so that two runs never write the same one. A run that has just finished
@@ -100,12 +113,6 @@ static void take_mode(const cli_output *o, const struct stat *old)
 
 static pl_status open_partial(cli_output *o, const struct stat *old, bool resume, pl_error *e)
 {
-    static const char suffix[] = ".partial";
-    size_t n = strlen(o->target);
-    if (n + sizeof suffix > sizeof o->partial)
-        return fail_open(o, ENAMETOOLONG, e);
-    memcpy(o->partial, o->target, n);
-    memcpy(o->partial + n, suffix, sizeof suffix);
     struct stat before;
     bool was_there = lstat(o->partial, &before) == 0;
     pl_status status = open_locked(o, e);
@@ -204,10 +211,18 @@ pl_status cli_output_take_over(cli_output *o, uint64_t count, pl_error *e)
 
 /* ---- the end ---- */
 
+static void forget_discard(const cli_output *o)
+{
+    if (o->partial)
+        cli_signals_keep(o->partial);
+}
+
 static void sync_folder(const char *path)
 {
     char folder[PATH_MAX];
-    strcpy(folder, path); /* shorter: it was opened */
+    if (strlen(path) >= sizeof folder)
+        return;
+    strcpy(folder, path);
     char *slash = strrchr(folder, '/');
     if (slash == folder)
         slash++;
@@ -226,7 +241,7 @@ static pl_status put_in_place(cli_output *o, pl_error *e)
         return pl_fail(e, PL_MACHINE, "%s: cannot be written: %s", o->partial, strerror(errno));
     if (rename(o->partial, o->target) != 0)
         return pl_fail(e, PL_MACHINE, "%s: cannot be renamed to %s: %s", o->partial, o->target, strerror(errno));
-    cli_signals_keep(o->partial);
+    forget_discard(o);
     sync_folder(o->target);
     return PL_OK;
 }
@@ -297,7 +312,7 @@ bool cli_output_abandon(cli_output *o)
     bool stays = o->replaces && (o->resumed || o->whole > o->header_bytes);
     if (o->replaces && !stays)
         unlink(o->partial);
-    cli_signals_keep(o->partial);
+    forget_discard(o);
     if (o->fd > STDERR_FILENO)
         close(o->fd);
     o->fd = -1;

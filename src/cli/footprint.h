@@ -12,11 +12,13 @@ typedef struct cli_needs {
     bool regression;
 } cli_needs;
 
-enum { CLI_OUTSIDE = 3, CLI_OUTPUT_BYTES = 1 << 16, CLI_STATS_BYTES = 1 << 12 };
+enum { CLI_OUTSIDE = 3, CLI_OUTPUT_BYTES = 1 << 15 };
 
 /* "program", "command's buffers", "stack". */
 void cli_outside(const cli_options *o, const cli_needs *needs, pl_outside out[CLI_OUTSIDE]);
-/* Of them, the buffers: input, output, statistics, order of labels, metrics. */
+/* Room to put labels in order. */
+static inline size_t cli_order_bytes(const cli_needs *needs) { return pl_round_up(needs->labels * sizeof(uint32_t), 64); }
+/* Of them, the buffers: input, output, order of labels, metrics. */
 size_t cli_buffers_bytes(const cli_options *o, const cli_needs *needs);
 /* Reads every page of the program once, so that nothing of it comes into memory later. */
 void cli_program_touch(void);

@@ -66,6 +66,8 @@ static void put_note(page *p, const char *title, const char *text)
     put_wrapped(p, INDENT, text);
 }
 
+static page the_page;
+
 static void start(page *p, pl_error *e)
 {
     cli_signals_install(); /* a reader that leaves ends us quietly */
@@ -79,31 +81,31 @@ static pl_status finish(page *p) { return p->status == PL_OK ? cli_output_commit
 
 pl_status cli_usage_print(pl_error *e)
 {
-    static page p;
-    start(&p, e);
-    put_text(&p, "usage: plimsoll VERB [OPTIONS] ...");
-    line_end(&p);
-    line_end(&p);
-    put_wrapped(&p, 0, cli_description);
-    line_end(&p);
+    page *p = &the_page;
+    start(p, e);
+    put_text(p, "usage: plimsoll VERB [OPTIONS] ...");
+    line_end(p);
+    line_end(p);
+    put_wrapped(p, 0, cli_description);
+    line_end(p);
     for (int i = 0; i < VERB_COUNT; i++) {
         char title[64];
         snprintf(title, sizeof title, "%s %s", cli_verbs[i].name, cli_verbs[i].operands);
-        put_note(&p, title, cli_verbs[i].purpose);
+        put_note(p, title, cli_verbs[i].purpose);
     }
-    line_end(&p);
-    put_text(&p, "Words");
-    line_end(&p);
+    line_end(p);
+    put_text(p, "Words");
+    line_end(p);
     for (size_t i = 0; i < PL_COUNT(cli_words); i++)
-        put_note(&p, cli_words[i].title, cli_words[i].text);
-    line_end(&p);
-    put_text(&p, "Exit codes");
-    line_end(&p);
+        put_note(p, cli_words[i].title, cli_words[i].text);
+    line_end(p);
+    put_text(p, "Exit codes");
+    line_end(p);
     for (size_t i = 0; i < PL_COUNT(cli_exit_codes); i++)
-        put_note(&p, cli_exit_codes[i].title, cli_exit_codes[i].text);
-    line_end(&p);
-    put_wrapped(&p, 0, "`plimsoll help VERB` says all about a verb, `plimsoll --version` what this program is made of.");
-    return finish(&p);
+        put_note(p, cli_exit_codes[i].title, cli_exit_codes[i].text);
+    line_end(p);
+    put_wrapped(p, 0, "`plimsoll help VERB` says all about a verb, `plimsoll --version` what this program is made of.");
+    return finish(p);
 }
 
 /* ---- a verb ---- */
@@ -165,28 +167,28 @@ static void put_examples(page *p, const cli_verb_text *text)
 
 pl_status cli_help_print(cli_verb_id verb, pl_error *e)
 {
-    static page p;
+    page *p = &the_page;
     const cli_verb_row *row = &cli_verbs[verb];
     const cli_verb_text *text = &cli_verb_texts[verb];
-    start(&p, e);
-    put_text(&p, "usage: plimsoll ");
-    put_text(&p, row->name);
-    put_text(&p, " [OPTIONS]");
-    put_text(&p, *row->operands ? " " : "");
-    put_text(&p, row->operands);
-    line_end(&p);
-    line_end(&p);
-    put_text(&p, "plimsoll ");
-    put_text(&p, row->name);
-    put_text(&p, ":");
-    put_wrapped(&p, 0, row->purpose);
+    start(p, e);
+    put_text(p, "usage: plimsoll ");
+    put_text(p, row->name);
+    put_text(p, " [OPTIONS]");
+    put_text(p, *row->operands ? " " : "");
+    put_text(p, row->operands);
+    line_end(p);
+    line_end(p);
+    put_text(p, "plimsoll ");
+    put_text(p, row->name);
+    put_text(p, ":");
+    put_wrapped(p, 0, row->purpose);
     for (size_t i = 0; i < CLI_NOTES && text->paragraphs[i]; i++) {
-        line_end(&p);
-        put_wrapped(&p, 0, text->paragraphs[i]);
+        line_end(p);
+        put_wrapped(p, 0, text->paragraphs[i]);
     }
-    put_options(&p, verb);
-    put_examples(&p, text);
-    return finish(&p);
+    put_options(p, verb);
+    put_examples(p, text);
+    return finish(p);
 }
 
 pl_status cli_verb_help(cli_call *call, pl_error *e)
@@ -202,12 +204,12 @@ pl_status cli_verb_help(cli_call *call, pl_error *e)
 
 pl_status cli_version_print(pl_error *e)
 {
-    static page p;
-    start(&p, e);
-    put_text(&p, "plimsoll ");
-    put_text(&p, pl_version());
-    line_end(&p);
-    if (p.status == PL_OK)
-        p.status = pl_build_info(cli_output_write, &p.out, e);
-    return finish(&p);
+    page *p = &the_page;
+    start(p, e);
+    put_text(p, "plimsoll ");
+    put_text(p, pl_version());
+    line_end(p);
+    if (p->status == PL_OK)
+        p->status = pl_build_info(cli_output_write, &p->out, e);
+    return finish(p);
 }

@@ -11,7 +11,7 @@
 
 typedef enum cli_format { FORMAT_TXT, FORMAT_JSONL, FORMAT_CSV, FORMAT_TSV } cli_format; /* as --input-format lists them */
 
-enum { CLI_BLOCK_BYTES = 1 << 16, CLI_NAME_BYTES = 2048 };
+enum { CLI_BLOCK_BYTES = 1 << 15, CLI_NAME_BYTES = 2048 };
 
 /* A text under construction. All its bytes are checked to be UTF-8, also those that do not fit. */
 typedef struct cli_field {

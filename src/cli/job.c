@@ -1,5 +1,6 @@
 #include "cli/job.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,29 +25,34 @@ static bool own_folder(const char *path)
 }
 
 /* XDG_RUNTIME_DIR/plimsoll, else what the login manager would have made, else a private folder of
- * /tmp; NULL where none is safe. */
-static const char *runtime_folder(char out[PATH_MAX])
+ * /tmp; NULL where none is safe. From malloc. */
+static char *runtime_folder(void)
 {
+    char path[PATH_MAX];
     const char *base = variable("XDG_RUNTIME_DIR");
     unsigned user = (unsigned)geteuid();
-    int n = base && *base == '/' ? snprintf(out, PATH_MAX, "%s/plimsoll", base) : -1;
-    if (n > 0 && n < PATH_MAX && own_folder(out))
-        return out;
-    snprintf(out, PATH_MAX, "/run/user/%u/plimsoll", user);
-    if (own_folder(out))
-        return out;
-    snprintf(out, PATH_MAX, "/tmp/plimsoll-%u", user);
-    return own_folder(out) ? out : NULL;
+    int n = base && *base == '/' ? snprintf(path, sizeof path, "%s/plimsoll", base) : -1;
+    bool found = n > 0 && n < PATH_MAX && own_folder(path);
+    if (!found) {
+        snprintf(path, sizeof path, "/run/user/%u/plimsoll", user);
+        found = own_folder(path);
+    }
+    if (!found) {
+        snprintf(path, sizeof path, "/tmp/plimsoll-%u", user);
+        found = own_folder(path);
+    }
+    return found ? strdup(path) : NULL;
 }
 
 static void read_environment(cli_job *job)
 {
+    job->runtime = runtime_folder();
     job->environment = (pl_environment){
         .hf_hub_cache = variable("HF_HUB_CACHE"),
         .hf_home = variable("HF_HOME"),
         .xdg_cache_home = variable("XDG_CACHE_HOME"),
         .home = variable("HOME"),
-        .runtime_folder = runtime_folder(job->runtime),
+        .runtime_folder = job->runtime,
         .isa = variable("PLIMSOLL_ISA"),
         .machine_record = variable("PLIMSOLL_MACHINE"),
     };
@@ -141,5 +147,7 @@ pl_status cli_job_plan(cli_job *job, pl_error *e)
 void cli_job_end(cli_job *job)
 {
     pl_plan_free(job->plan);
+    free(job->runtime);
     job->plan = NULL;
+    job->runtime = NULL;
 }

@@ -5,8 +5,6 @@
 #include "cli/cli.h"
 #include "cli/footprint.h"
 
-#include <limits.h>
-
 typedef struct cli_job {
     const cli_call *call;
     const char *model;
@@ -15,7 +13,7 @@ typedef struct cli_job {
     pl_outside outside[CLI_OUTSIDE];
     cli_needs needs;
     pl_plan *plan;
-    char runtime[PATH_MAX]; /* where jobs of one user tell each other what they plan */
+    char *runtime; /* from malloc: where jobs of one user tell each other what they plan */
 } cli_job;
 
 /* Options and environment for the library; PL_USAGE where they cannot go together. */

@@ -1,14 +1,13 @@
 /* Where results go: standard output, a pipe or device, or a regular file that is written beside its
  * name as FILE.partial and renamed into place when it is complete.
  *
- * Nothing is allocated: the buffer is the caller's. Invariant: whole <= flushed + used, and the file's
+ * Nothing is allocated but two names while opening: the buffer is the caller's. Invariant: whole <= flushed + used, and the file's
  * bytes [begun, begun + whole) are finished results. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
 #include "base/base.h"
 
-#include <limits.h>
 #include <string.h>
 
 typedef struct cli_output {
@@ -23,9 +22,9 @@ typedef struct cli_output {
     size_t header_bytes, record_bytes; /* of results of one length; 0: a result is a line */
     bool regular;                      /* a file that can be cut back to its finished results */
     bool seekable;
-    bool replaces; /* written as `partial`, to be renamed to `target` */
-    bool resumed;  /* `partial` was there before and holds results */
-    char target[PATH_MAX], partial[PATH_MAX];
+    bool replaces;          /* written as `partial`, to be renamed to `target` */
+    bool resumed;           /* `partial` was there before and holds results */
+    char *target, *partial; /* from malloc; NULL: written directly */
 } cli_output;
 
 enum {

@@ -123,7 +123,7 @@ pl_status cli_verb_plan(cli_call *call, pl_error *e)
         return cli_helper_exec(call, "plimsoll-explain", e);
     if (cli_given(o, OPT_TRAINING))
         return cli_helper_exec(call, "plimsoll-train", e);
-    static cli_planning p; /* large: its paths */
+    static cli_planning p;
     p.call = call;
     cli_signals_install();
     pl_status status = cli_job_start(&p.job, call, task_of(o), e);

@@ -95,7 +95,7 @@ static pl_status open_outputs(cli_run *run, char *memory, pl_error *e)
     if (status == PL_OK && !run->output.regular)
         run->input.watched = run->output.fd;
     if (status == PL_OK && cli_given(o, OPT_STATS))
-        status = cli_output_open(&run->stats, o->values[OPT_STATS].text, 0, memory + CLI_OUTPUT_BYTES, CLI_STATS_BYTES, e);
+        status = cli_output_open(&run->stats, o->values[OPT_STATS].text, 0, memory, CLI_OUTPUT_BYTES, e); /* written when the results are */
     return status;
 }
 
@@ -108,9 +108,9 @@ static pl_status take_buffers(cli_run *run, pl_error *e)
     char *block = memory->take(memory->self, bytes);
     if (!block)
         return pl_fail_no_memory(e, bytes, "the command's buffers");
-    char *at = block + CLI_OUTPUT_BYTES + CLI_STATS_BYTES;
+    char *at = block + CLI_OUTPUT_BYTES;
     run->order = (uint32_t *)(void *)at;
-    at += run->job.needs.labels * sizeof(uint32_t);
+    at += cli_order_bytes(&run->job.needs);
     run->measures = cli_given(o, OPT_LABEL_COLUMN);
     pl_status status = PL_OK;
     if (run->measures) {

@@ -142,7 +142,7 @@ static pl_status open_all(cli_tokenizing *t, pl_error *e)
 
 pl_status cli_verb_tokenize(cli_call *call, pl_error *e)
 {
-    static cli_tokenizing t; /* large: its paths */
+    static cli_tokenizing t;
     cli_signals_install();
     t.call = call;
     t.output.fd = -1;
