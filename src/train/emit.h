@@ -1,0 +1,33 @@
+/* Model operators -> the program of an optimizer step. Private to the room. */
+#ifndef PL_TRAIN_EMIT_H
+#define PL_TRAIN_EMIT_H
+
+#include "train/program.h"
+
+/* Parameters of a model in store order, and where each operator's begin. */
+typedef struct pl__parameters {
+    pl_parameter *list;
+    size_t count;
+    uint32_t *of_operator; /* [operators] first parameter, UINT32_MAX: none */
+    uint64_t elements, learn_first;
+} pl__parameters;
+pl_status pl__parameters_make(const pl_step_request *r, pl_region *region, pl__parameters *out, pl_error *e);
+
+/* Sizes that emission finds out, in bytes of a micro-batch or batch as the request and knobs say. */
+typedef struct pl__step_sizes {
+    uint64_t micro, packed, slab, slot, kept, workspace;
+    size_t ops, fetches, yields, stages;
+} pl__step_sizes;
+
+/* Emits for knobs; with the arrays of `p` NULL only counts and measures. Offsets count from the
+ * bases in p->l. */
+void pl__step_emit(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *params, pl__step_program *p, pl__step_sizes *sizes);
+
+/* Texts of a micro-batch at most. */
+static inline uint32_t pl__micro_texts(const pl_step_request *r, const pl_step_knobs *k)
+{
+    return (uint32_t)pl_min(r->batch, k->micro_rows);
+}
+uint64_t pl__train_stride(uint64_t width); /* elements */
+
+#endif

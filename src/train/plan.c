@@ -1,0 +1,265 @@
+/* Which plan for an optimizer step: what is resident, kept, spilled, and how micro-batches are cut. */
+#include "train/plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { FLOAT = 4, LINE = 64, PAGE = 4096, HUGE_PAGE = 2 << 20, HUGE_FROM = 16 << 20, STACK_BYTES = 128 << 10, UPDATE_ARRAYS = 4 };
+
+uint64_t pl__step_input_bytes(const pl_step_request *r)
+{
+    return pl_round_up(pl__train_stride(pl_value_width(r->model, r->model->operators[0].out)) * FLOAT * r->batch_rows, LINE);
+}
+
+static uint64_t chunks_of(const pl__parameters *p)
+{
+    /* a yield rounds up once; there are at most as many yields as parameters */
+    return (p->elements - p->learn_first) / PL__CHUNK + p->count + 1;
+}
+
+static uint64_t take(uint64_t *at, uint64_t bytes, bool there)
+{
+    uint64_t place = *at;
+    if (!there)
+        return UINT64_MAX;
+    *at += pl_round_up(bytes, LINE);
+    return place;
+}
+
+static bool spills(const pl_step_knobs *k) { return k->spill_state || k->spill_gradients || k->spill_weights || k->spill_inputs; }
+
+void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_sizes *z, pl__step_layout *l)
+{
+    uint64_t at = 0, learned = p->elements - p->learn_first, width = pl_value_width(r->model, r->model->operators[0].out);
+    *l = (pl__step_layout){0};
+    l->weights = take(&at, p->elements * FLOAT, !k->spill_weights);
+    l->gradients = take(&at, learned * FLOAT, !k->spill_gradients);
+    l->moment1 = take(&at, learned * FLOAT, !k->spill_state);
+    l->moment2 = take(&at, learned * FLOAT, !k->spill_state);
+    l->input_bytes = pl__step_input_bytes(r);
+    l->inputs = take(&at, l->input_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), true);
+    l->hidden_gradient = take(&at, l->input_bytes, true);
+    l->kept_bytes = z->kept;
+    l->kept = take(&at, z->kept * k->kept_layers, true);
+    l->slab_bytes = z->slab;
+    l->slab = take(&at, z->slab, true);
+    l->slot_bytes = k->spill_gradients ? z->slot : 0;
+    l->slot = take(&at, l->slot_bytes, true);
+    l->micro_bytes = z->micro;
+    l->micro = take(&at, z->micro, true);
+    l->packed_bytes = z->packed;
+    l->packed = take(&at, z->packed, true);
+    l->keys = take(&at, (r->batch_rows + r->batch) * sizeof(uint64_t), true);
+    l->logit_bytes = pl__train_stride(r->recipe.labels) * FLOAT * r->batch;
+    l->logits = take(&at, l->logit_bytes, true);
+    uint64_t run = 16 * pl_max(width, pl__widest(r)) * FLOAT;
+    l->staging_bytes = pl_max(k->spill_weights ? run : 0, spills(k) ? UPDATE_ARRAYS * PL__CHUNK * FLOAT : 0);
+    l->workspace_bytes = pl_round_up(pl_max(z->workspace, l->staging_bytes), LINE);
+    l->workspace = take(&at, l->workspace_bytes * r->threads, true);
+    l->sum_count = chunks_of(p);
+    l->sums = take(&at, l->sum_count * sizeof(double), true);
+    l->micro_room = r->batch;
+    l->micros = take(&at, l->micro_room * sizeof(pl__micro) + (r->batch + l->micro_room) * sizeof(uint32_t), true);
+    l->bytes = at;
+}
+
+uint64_t pl__widest(const pl_step_request *r)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < r->model->value_count; i++)
+        most = pl_max(most, pl_value_width(r->model, (uint32_t)i));
+    return most;
+}
+
+bool pl__step_huge(const pl__step_layout *l) { return l->bytes >= HUGE_FROM; }
+uint64_t pl__step_mapped(const pl__step_layout *l) { return pl_round_up(l->bytes, pl__step_huge(l) ? HUGE_PAGE : PAGE); }
+uint64_t pl__step_stacks(const pl_step_request *r) { return pl_team_bytes(r->threads, STACK_BYTES); }
+
+uint64_t pl__step_tables(const pl__step_sizes *z)
+{
+    return pl_round_up(z->ops * sizeof(pl__step_op) + z->fetches * sizeof(pl__fetch) + z->yields * sizeof(pl__yield) + z->stages * sizeof(pl__step_stage) + 4 * LINE, PAGE);
+}
+
+/* Everything a set of knobs costs in bytes. */
+void pl__step_measure(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, pl__step_costs *out)
+{
+    pl__step_program counting = {.elements = p->elements};
+    pl__step_emit(r, k, p, &counting, &out->sizes);
+    pl__step_lay_out(r, k, p, &out->sizes, &out->layout);
+    uint64_t at[PL__WHATS];
+    out->spill = pl__store_file_bytes(r, k, p, out->layout.input_bytes, at);
+    out->tables = pl__step_tables(&out->sizes);
+    out->peak = 0;
+    for (unsigned m = 0; m < PL__TRAIN_MOMENTS; m++) {
+        uint64_t sum = m == 0 ? 0 : out->tables + pl__step_stacks(r) + pl__step_mapped(&out->layout) + (r->spill_is_memory ? out->spill : 0);
+        for (size_t i = 0; i < r->held_count; i++)
+            if (r->held[i].from <= m && m <= r->held[i].to)
+                sum += r->held[i].bytes;
+        out->peak = pl_max(out->peak, sum);
+    }
+}
+
+/* ---- time ---- */
+
+static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
+{
+    const pl_model *m = r->model;
+    double flops = 0, forward = 0, dense = 0, rows = (double)r->batch_rows, learned = (double)(p->elements - p->learn_first);
+    for (size_t i = 0; i < m->operator_count; i++) {
+        const pl_operator *op = &m->operators[i];
+        if (op->kind != PL_OPERATOR_LINEAR || m->values[op->out].extent != PL_EXTENT_ROWS)
+            continue;
+        double work = 2.0 * (double)pl_value_width(m, op->in) * (double)pl_value_width(m, op->out) * rows;
+        bool learns = p->list[p->of_operator[i]].learns;
+        flops += work * (learns ? 3 : 1);
+        forward += learns ? work : 0;
+        dense += learns ? (double)pl_value_width(m, op->in) * (double)pl_value_width(m, op->out) : 0;
+    }
+    double again = 1.0 - (double)k->kept_layers / m->layers, micros = rows / k->micro_rows + 1;
+    double t = (flops + forward * again) / r->rates.flops;
+    t += 0.35 * flops / r->rates.flops;                          /* what is no product */
+    t += micros * dense * FLOAT * 2 / r->rates.touch_bytes;      /* gradients stored and loaded again */
+    t += 3 * dense * FLOAT / r->rates.pack_bytes;
+    t += learned * 7 * FLOAT / r->rates.touch_bytes;             /* update */
+    uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT, x = c->layout.input_bytes * (m->layers + 1);
+    *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? x : 0);
+    *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? x : 0);
+    double disk = r->spill_bytes_per_second > 0 ? r->spill_bytes_per_second : r->rates.read_bytes;
+    return t / r->threads + (double)(*read + *written) / disk;
+}
+
+/* ---- search ---- */
+
+typedef struct search {
+    const pl_step_request *r;
+    const pl__parameters *p;
+    pl_step_plan *out;
+    double best, bound;
+    bool second;
+} search;
+
+static void consider(search *s, const pl_step_knobs *k)
+{
+    pl__step_costs c;
+    uint64_t read, written;
+    pl__step_measure(s->r, k, s->p, &c);
+    pl_step_plan *o = s->out;
+    if (c.spill && (!s->r->spill_folder || s->r->spill_is_memory || c.spill > s->r->spill_free))
+        return;
+    double t = seconds(s->r, k, s->p, &c, &read, &written);
+    bool fits = c.peak <= s->r->limit;
+    if (!s->second && c.peak < o->floor)
+        o->floor = c.peak;
+    bool better = !s->second ? fits && (!o->fits || t < o->seconds_per_step) : fits && t <= s->bound && c.peak < o->peak;
+    if (!s->second && !o->fits && !fits && (o->peak == 0 || c.peak < o->peak))
+        better = true;
+    if (better)
+        *o = (pl_step_plan){.fits = fits, .knobs = *k, .peak = c.peak, .floor = o->floor, .seconds_per_step = t, .spill_bytes = c.spill, .spill_read = read, .spill_written = written,
+                            .has_next = o->has_next, .next_peak = o->next_peak, .next_seconds = o->next_seconds};
+    if (s->second && !fits && t <= s->bound * 0.93 && (!o->has_next || c.peak < o->next_peak)) {
+        o->has_next = true;
+        o->next_peak = c.peak;
+        o->next_seconds = t;
+    }
+}
+
+static void try_micros(search *s, pl_step_knobs k)
+{
+    const pl_step_request *r = s->r;
+    for (uint64_t rows = r->longest;; rows = rows * 3 / 2 + 1) {
+        k.micro_rows = (uint32_t)pl_min(rows, pl_max(r->batch_rows, r->longest));
+        consider(s, &k);
+        if (rows >= r->batch_rows)
+            return;
+    }
+}
+
+static void try_all(search *s)
+{
+    static const pl_step_knobs levels[] = {
+        {0}, {.spill_state = true}, {.spill_state = true, .spill_gradients = true}, {.spill_state = true, .spill_gradients = true, .spill_weights = true},
+        {.spill_state = true, .spill_gradients = true, .spill_weights = true, .spill_inputs = true}, {.spill_inputs = true}};
+    uint32_t layers = s->r->model->layers;
+    for (size_t i = 0; i < PL_COUNT(levels); i++)
+        for (uint32_t step = 0; step <= 4; step++) {
+            pl_step_knobs k = levels[i];
+            k.kept_layers = layers * step / 4;
+            if (step && k.kept_layers == layers * (step - 1) / 4)
+                continue;
+            try_micros(s, k);
+        }
+}
+
+pl_status pl__step_search(const pl_step_request *r, const pl__parameters *p, pl_step_plan *out)
+{
+    *out = (pl_step_plan){.floor = UINT64_MAX};
+    search s = {.r = r, .p = p, .out = out};
+    try_all(&s);
+    if (out->fits) {
+        s.second = true;
+        s.bound = out->seconds_per_step * 1.02;
+        try_all(&s);
+    }
+    return PL_OK;
+}
+
+/* ---- ledger ---- */
+
+static void line(pl_ledger *l, const char *name, const char *group, uint64_t bytes, unsigned from, unsigned to)
+{
+    if (bytes)
+        l->lines[l->count++] = (pl_ledger_line){name, group, bytes, (uint8_t)from, (uint8_t)to};
+}
+
+static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, const pl_step_plan *plan, pl_region *region, pl_ledger *out, pl_error *e)
+{
+    enum { LINES = 24 };
+    const unsigned load = PL__TRAIN_LOAD, last = PL__TRAIN_MOMENTS - 1;
+    pl__step_costs c;
+    pl__step_measure(r, &plan->knobs, p, &c);
+    const pl__step_layout *l = &c.layout;
+    uint64_t learned = (p->elements - p->learn_first) * FLOAT, words = p->list[0].words ? p->list[0].count * FLOAT : 0;
+    *out = (pl_ledger){.lines = pl_region_take(region, (r->held_count + LINES) * sizeof *out->lines)};
+    if (!out->lines)
+        return pl_fail_no_memory(e, LINES * sizeof *out->lines, "the ledger");
+    for (size_t i = 0; i < r->held_count; i++)
+        line(out, r->held[i].name, r->held[i].group, r->held[i].bytes, r->held[i].from, r->held[i].to);
+    const pl_step_knobs *k = &plan->knobs;
+    line(out, "weights of the words in the data", "weights", k->spill_weights ? 0 : words, load, last);
+    line(out, "other weights", "weights", k->spill_weights ? 0 : p->elements * FLOAT - words, load, last);
+    line(out, "gradients", "gradients", k->spill_gradients ? 0 : learned, load, last);
+    line(out, "first moments", "optimizer", k->spill_state ? 0 : learned, load, last);
+    line(out, "second moments", "optimizer", k->spill_state ? 0 : learned, load, last);
+    line(out, "inputs of the layers", "activations", l->input_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), load, last);
+    line(out, "gradient of the hidden rows", "activations", l->input_bytes, load, last);
+    line(out, "kept activations", "activations", l->kept_bytes * k->kept_layers, load, last);
+    line(out, "packed weights of a layer", "weights", l->slab_bytes, load, last);
+    line(out, "gradients of a layer", "gradients", l->slot_bytes, load, last);
+    line(out, "micro-batch", "activations", l->micro_bytes + l->packed_bytes, load, last);
+    line(out, "kernel workspaces", "workspace", l->workspace_bytes * r->threads, load, last);
+    line(out, "logits, dropout keys, sums", "workspace", l->bytes - l->sums + (l->workspace - l->keys), load, last);
+    line(out, "spill file, which is memory there", "optimizer", r->spill_is_memory ? c.spill : 0, load, last);
+    line(out, "program of the step", "program", c.tables, load, last);
+    line(out, "threads' stacks", "program", pl__step_stacks(r), load, last);
+    uint64_t sum = 0, mapped = pl__step_mapped(l);
+    for (size_t i = r->held_count; i < out->count; i++)
+        sum += out->lines[i].bytes;
+    line(out, "rounding to pages", "program", mapped + c.tables + pl__step_stacks(r) + (r->spill_is_memory ? c.spill : 0) - sum, load, last);
+    assert(pl_ledger_peak(out) == plan->peak);
+    return PL_OK;
+}
+
+pl_status pl_step_plan_make(const pl_step_request *r, pl_region *region, pl_step_plan *out, pl_error *e)
+{
+    pl__parameters p;
+    pl_status s = pl__parameters_make(r, region, &p, e);
+    if (!s)
+        s = pl__step_search(r, &p, out);
+    return s ? s : make_ledger(r, &p, out, region, &out->ledger, e);
+}
+
+const char *pl__train_moment_name(unsigned moment)
+{
+    static const char *const names[] = {"opening", "loading", "forward", "backward", "update"};
+    return names[moment];
+}

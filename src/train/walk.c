@@ -1,0 +1,383 @@
+/* Walks the program of a step: stage by stage, micro-batch by micro-batch, all threads on each
+ * operation; then the gradient's norm and the update. */
+#include "train/loss.h"
+#include "train/plan.h"
+#include "train/state.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- ends ---- */
+
+void pl__step_fail(pl_step *s, pl_status status, const pl_error *e)
+{
+    if (!atomic_exchange(&s->error_taken, true)) {
+        s->error = *e;
+        s->status = status;
+        atomic_store(&s->failed, true);
+    }
+}
+
+bool pl__step_ending(const pl_step *s)
+{
+    return atomic_load_explicit(&s->stop, memory_order_relaxed) || atomic_load_explicit(&s->failed, memory_order_relaxed) || atomic_load_explicit(&s->asked, memory_order_relaxed);
+}
+
+bool pl__step_agree(pl_step *s, unsigned member)
+{
+    pl_barrier_wait(&s->barrier);
+    if (member == 0)
+        s->ends = pl__step_ending(s);
+    pl_barrier_wait(&s->barrier);
+    return !s->ends;
+}
+
+/* ---- weights from the store to where operations read them ---- */
+
+static void fetch_copy(pl_step *s, const pl__fetch *f)
+{
+    pl_error e;
+    pl_status st = pl__store_get(&s->store, PL__WEIGHTS, f->from, (uint64_t)f->rows * f->columns, (float *)(void *)(s->arena + f->copy), &e);
+    if (st)
+        pl__step_fail(s, st, &e);
+}
+
+static void pack_rows(pl_step *s, const pl__fetch *f, const float *in, uint32_t first, uint32_t rows)
+{
+    uint32_t row = f->first_row + first;
+    if (f->pack != UINT64_MAX)
+        s->request.kernels->pack(&(pl_pack){.out = s->arena + f->pack, .first_column = row, .columns = rows, .depth = f->columns, .in = in,
+                                            .in_stride = f->columns * sizeof(float), .type = PL_F32});
+    if (f->pack_rows != UINT64_MAX)
+        s->request.train->pack_rows(&(pl_pack_rows){.out = s->arena + f->pack_rows, .columns = f->columns, .depth = f->all_rows, .first_row = row, .rows = rows, .in = in,
+                                                    .in_stride = f->columns});
+}
+
+void pl__fetch_run(pl_step *s, const pl__fetch *f, unsigned member)
+{
+    if (f->copy != UINT64_MAX) {
+        fetch_copy(s, f);
+        return;
+    }
+    const float *there = pl__store_at(&s->store, PL__WEIGHTS, f->from);
+    if (there) {
+        pack_rows(s, f, there, 0, f->rows);
+        return;
+    }
+    float *staging = pl__workspace(s, member);
+    uint32_t chunk = (uint32_t)(s->program.l.workspace_bytes / (f->columns * sizeof(float))) / 16 * 16;
+    pl_error e;
+    assert(chunk > 0);
+    for (uint32_t first = 0; first < f->rows; first += chunk) {
+        uint32_t rows = (uint32_t)pl_min(chunk, f->rows - first);
+        pl_status st = pl__store_get(&s->store, PL__WEIGHTS, f->from + (uint64_t)first * f->columns, (uint64_t)rows * f->columns, staging, &e);
+        if (st) {
+            pl__step_fail(s, st, &e);
+            return;
+        }
+        pack_rows(s, f, staging, first, rows);
+    }
+}
+
+static void fetch_all(pl_step *s, const pl__step_stage *stage, unsigned member)
+{
+    for (;;) {
+        uint64_t i = atomic_fetch_add(&s->next, 1), at = stage->first_fetch, end = stage->first_fetch + stage->fetch_count;
+        /* the i-th fetch that does not go with the one before it */
+        for (; at < end; at++)
+            if (!s->program.fetches[at].goes_with_last && i-- == 0)
+                break;
+        if (at == end || pl__step_ending(s))
+            return;
+        do
+            pl__fetch_run(s, &s->program.fetches[at++], member);
+        while (at < end && s->program.fetches[at].goes_with_last);
+    }
+}
+
+/* ---- what a stage does before and behind its operations ---- */
+
+static void move_input(pl_step *s, uint32_t input, bool out, unsigned member)
+{
+    const pl__step_layout *l = &s->program.l;
+    if (input == PL_NO_VALUE || s->store.memory[PL__INPUTS])
+        return;
+    uint64_t stride = pl__train_stride(pl_value_width(s->request.model, s->request.model->operators[0].out));
+    uint64_t rows = s->batch->rows, threads = s->request.threads, first = rows * member / threads, last = rows * (member + 1) / threads;
+    float *at = (float *)(void *)(s->arena + l->inputs + input % 2 * l->input_bytes) + first * stride;
+    uint64_t element = input * (l->input_bytes / sizeof(float)) + first * stride;
+    pl_error e;
+    pl_status st = out ? pl__store_set(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e) : pl__store_get(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e);
+    if (st)
+        pl__step_fail(s, st, &e);
+}
+
+static void clear_gradients(pl_step *s, const pl__step_stage *stage, unsigned member)
+{
+    uint64_t threads = s->request.threads;
+    for (uint32_t i = 0; i < stage->yield_count; i++) {
+        const pl__yield *y = &s->program.yields[stage->first_yield + i];
+        uint64_t first = y->count * member / threads, last = y->count * (member + 1) / threads;
+        memset((float *)(void *)(s->arena + y->at) + first, 0, (last - first) * sizeof(float));
+    }
+}
+
+static uint64_t chunks_before(const pl_step *s, size_t yield)
+{
+    uint64_t chunks = 0;
+    for (size_t i = 0; i < yield; i++)
+        chunks += (s->program.yields[i].count + PL__CHUNK - 1) / PL__CHUNK;
+    return chunks;
+}
+
+/* Sums of squares, a chunk each, and out to the spill file. */
+static void finish_gradients(pl_step *s, const pl__step_stage *stage, unsigned member)
+{
+    double *sums = (double *)(void *)(s->arena + s->program.l.sums);
+    uint64_t chunk = chunks_before(s, stage->first_yield);
+    pl_error e;
+    for (uint32_t i = 0; i < stage->yield_count; i++) {
+        const pl__yield *y = &s->program.yields[stage->first_yield + i];
+        for (uint64_t first = 0; first < y->count; first += PL__CHUNK, chunk++) {
+            if (chunk % s->request.threads != member)
+                continue;
+            uint64_t n = pl_min(PL__CHUNK, y->count - first);
+            const float *at = (const float *)(const void *)(s->arena + y->at) + first;
+            sums[chunk] = s->request.train->sum_squares(at, n);
+            pl_status st = s->store.memory[PL__GRADIENTS] ? PL_OK : pl__store_set(&s->store, PL__GRADIENTS, y->first + first, n, at, &e);
+            if (st)
+                pl__step_fail(s, st, &e);
+        }
+    }
+}
+
+static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
+{
+    if (member == 0)
+        atomic_store(&s->next, 0);
+    if (!pl__step_agree(s, member))
+        return false;
+    fetch_all(s, stage, member);
+    if (stage->kind != PL__FORWARD)
+        move_input(s, stage->input, false, member);
+    if (!s->eval)
+        clear_gradients(s, stage, member);
+    uint32_t ops = s->eval && stage->kind == PL__HEAD ? stage->eval_ops : stage->op_count;
+    for (uint32_t i = 0; i < s->micro_count; i++) {
+        if (!pl__step_agree(s, member))
+            return false;
+        for (uint32_t k = 0; k < ops; k++) {
+            pl__step_op_run(s, &s->program.ops[stage->first_op + k], &s->micros[i], i == 0, member);
+            pl_barrier_wait(&s->barrier);
+        }
+    }
+    if (stage->kind == PL__FORWARD)
+        move_input(s, stage->output, true, member);
+    if (!s->eval)
+        finish_gradients(s, stage, member);
+    return true;
+}
+
+/* ---- the update ---- */
+
+/* In memory where it is resident, else through the member's staging. */
+static float *borrow(pl_step *s, pl__what what, uint64_t first, uint64_t n, float *staging, pl_error *e, pl_status *st)
+{
+    float *there = pl__store_at(&s->store, what, first);
+    if (there || *st)
+        return there;
+    *st = pl__store_get(&s->store, what, first, n, staging, e);
+    return staging;
+}
+
+/* By squaring: the same bits whatever the C library's pow does on this processor. */
+static double power(double base, uint64_t exponent)
+{
+    double result = 1;
+    for (; exponent; exponent >>= 1, base *= base)
+        if (exponent & 1)
+            result *= base;
+    return result;
+}
+
+static void update_chunk(pl_step *s, const pl_parameter *p, uint64_t first, uint64_t n, unsigned member)
+{
+    const pl_recipe *r = &s->request.recipe;
+    float *staging = pl__workspace(s, member);
+    pl_error e;
+    pl_status st = PL_OK;
+    float *w = borrow(s, PL__WEIGHTS, first, n, staging, &e, &st), *m = borrow(s, PL__MOMENT1, first, n, staging + PL__CHUNK, &e, &st);
+    float *v = borrow(s, PL__MOMENT2, first, n, staging + 2 * PL__CHUNK, &e, &st), *g = borrow(s, PL__GRADIENTS, first, n, staging + 3 * PL__CHUNK, &e, &st);
+    if (!st) {
+        double decay = p->decays ? r->weight_decay : 0;
+        pl_adamw a = {.w = w, .m = m, .v = v, .gradient = g, .clip = (float)s->clip, .keep = (float)(1.0 - s->lr * decay), .b1 = (float)r->b1, .b2 = (float)r->b2,
+                      .step_size = (float)(s->lr / (1.0 - power(r->b1, s->t))), .root2 = (float)sqrt(1.0 - power(r->b2, s->t)), .eps = (float)r->eps};
+        s->request.train->adamw(&a, 0, n);
+        st = pl__store_set(&s->store, PL__WEIGHTS, first, n, w, &e);
+    }
+    if (!st)
+        st = pl__store_set(&s->store, PL__MOMENT1, first, n, m, &e);
+    if (!st)
+        st = pl__store_set(&s->store, PL__MOMENT2, first, n, v, &e);
+    if (st)
+        pl__step_fail(s, st, &e);
+}
+
+static void update_all(pl_step *s, unsigned member)
+{
+    uint64_t chunk = 0;
+    for (size_t i = 0; i < s->program.parameter_count; i++) {
+        const pl_parameter *p = &s->program.parameters[i];
+        for (uint64_t first = 0; p->learns && first < p->count; first += PL__CHUNK, chunk++)
+            if (chunk % s->request.threads == member)
+                update_chunk(s, p, p->first + first, pl_min(PL__CHUNK, p->count - first), member);
+    }
+}
+
+/* Norm over all gradients: chunk sums in the order of the yields. */
+static double grad_norm(pl_step *s)
+{
+    const double *sums = (const double *)(const void *)(s->arena + s->program.l.sums);
+    double sum = 0;
+    uint64_t chunk = 0;
+    s->bad_yield = SIZE_MAX;
+    for (size_t i = 0; i < s->program.yield_count; i++)
+        for (uint64_t first = 0; first < s->program.yields[i].count; first += PL__CHUNK, chunk++) {
+            sum += sums[chunk];
+            if (!isfinite(sums[chunk]) && s->bad_yield == SIZE_MAX)
+                s->bad_yield = i;
+        }
+    return sqrt(sum);
+}
+
+/* ---- a batch ---- */
+
+static void make_keys(pl_step *s, unsigned member)
+{
+    const pl_batch *b = s->batch;
+    for (uint32_t t = 0; t < b->texts; t++) {
+        if (t % s->request.threads != member)
+            continue;
+        for (uint32_t i = b->starts[t]; i < b->starts[t + 1]; i++)
+            s->keys[i] = pl_dropout_row_key(s->request.recipe.seed, s->t, b->examples[t], i - b->starts[t]);
+        s->keys[s->request.batch_rows + t] = pl_dropout_row_key(s->request.recipe.seed, s->t, b->examples[t], UINT32_MAX);
+    }
+}
+
+static void step_job(void *self, unsigned member)
+{
+    pl_step *s = self;
+    s->request.kernels->enter(&s->members[member].fp);
+    if (!s->eval)
+        make_keys(s, member);
+    bool on = true;
+    for (size_t i = 0; i < s->program.stage_count && on; i++) {
+        const pl__step_stage *stage = &s->program.stages[i];
+        if (s->eval && stage->kind == PL__BACKWARD)
+            break;
+        on = run_stage(s, stage, member);
+    }
+    s->request.kernels->leave(&s->members[member].fp);
+}
+
+static void update_job(void *self, unsigned member)
+{
+    pl_step *s = self;
+    s->request.kernels->enter(&s->members[member].fp);
+    update_all(s, member);
+    s->request.kernels->leave(&s->members[member].fp);
+}
+
+static void make_micros(pl_step *s)
+{
+    const pl_batch *b = s->batch;
+    const pl__step_layout *l = &s->program.l;
+    s->micros = (pl__micro *)(void *)(s->arena + l->micros);
+    uint32_t *starts = (uint32_t *)(void *)(s->micros + l->micro_room);
+    s->micro_count = 0;
+    for (uint32_t text = 0; text < b->texts;) {
+        pl__micro *m = &s->micros[s->micro_count++];
+        *m = (pl__micro){text, text, b->starts[text], b->starts[text], starts};
+        while (text < b->texts && (text == m->first_text || b->starts[text + 1] - m->first_row <= s->plan.knobs.micro_rows)) {
+            *starts++ = m->last_row - m->first_row;
+            m->last_row = b->starts[++text];
+            m->last_text = text;
+        }
+        *starts++ = m->last_row - m->first_row;
+    }
+}
+
+static pl_status run_batch(pl_step *s, const pl_batch *b, bool eval, pl_error *e)
+{
+    assert(b->texts > 0 && b->texts <= s->request.batch && b->rows <= s->request.batch_rows);
+    for (;;) {
+        pl_status st = pl__step_bend(s, e);
+        if (st)
+            return st;
+        if (atomic_load(&s->stop))
+            return pl_fail(e, PL_STOPPED, "stopped on request");
+        s->batch = b;
+        s->eval = eval;
+        s->loss = 0;
+        s->bad_text = UINT32_MAX;
+        s->valid_texts = 0;
+        for (uint32_t t = 0; t < b->texts && !eval; t++)
+            s->valid_texts += pl__counts(&s->request.recipe, b->targets, t) ? 1u : 0u;
+        atomic_store(&s->failed, false);
+        atomic_store(&s->error_taken, false);
+        s->keys = (uint64_t *)(void *)(s->arena + s->program.l.keys);
+        make_micros(s);
+        pl_barrier_init(&s->barrier, s->request.threads);
+        pl_team_run(s->team, s->request.threads, step_job, s);
+        if (atomic_load(&s->failed)) {
+            if (e)
+                *e = s->error;
+            return s->status;
+        }
+        if (!s->ends)
+            return PL_OK;
+        /* another limit was asked for: nothing has been updated, the step is computed again */
+    }
+}
+
+pl_status pl_step_run(pl_step *s, const pl_batch *batch, uint64_t t, double lr, pl_step_result *out, pl_error *e)
+{
+    s->t = t;
+    s->lr = lr;
+    *out = (pl_step_result){.bad_text = UINT32_MAX, .bad_parameter = SIZE_MAX};
+    pl_status st = run_batch(s, batch, false, e);
+    if (st)
+        return st;
+    out->loss = s->loss;
+    out->grad_norm = grad_norm(s);
+    out->bad_text = s->bad_text;
+    if (s->bad_text != UINT32_MAX)
+        return PL_OK;
+    if (s->bad_yield != SIZE_MAX) {
+        for (size_t i = 0; i < s->program.parameter_count; i++)
+            if (s->program.parameters[i].first == s->program.yields[s->bad_yield].first)
+                out->bad_parameter = i;
+        return PL_OK;
+    }
+    double most = s->request.recipe.max_grad_norm;
+    double clip = most > 0 ? most / (out->grad_norm + 1e-6) : 1; /* torch.nn.utils.clip_grad_norm_ */
+    s->clip = clip < 1 ? clip : 1;
+    pl_team_run(s->team, s->request.threads, update_job, s);
+    if (!atomic_load(&s->failed))
+        return PL_OK;
+    if (e)
+        *e = s->error;
+    return s->status;
+}
+
+pl_status pl_step_eval(pl_step *s, const pl_batch *batch, float *logits, pl_error *e)
+{
+    pl_status st = run_batch(s, batch, true, e);
+    uint32_t labels = s->request.recipe.labels;
+    uint64_t stride = pl__train_stride(labels);
+    const float *at = (const float *)(const void *)(s->arena + s->program.l.logits);
+    for (uint32_t t = 0; t < batch->texts && !st; t++)
+        memcpy(logits + (uint64_t)t * labels, at + t * stride, labels * sizeof *logits);
+    return st;
+}
