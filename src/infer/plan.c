@@ -93,7 +93,7 @@ static pl_status open_model(pl_plan *p, const char *model, const pl_options *o, 
     pl_status s = pl__reading_open(model, o, false, &p->reading, e);
     if (s)
         return s;
-    pl_model_choice choice = {o->task, o->pooling, o->normalize};
+    pl_model_choice choice = {.task = o->task, .pooling = o->pooling, .normalize = o->normalize};
     s = pl_model_make(p->reading.folder, &choice, &p->region, &p->model, e);
     if (!s)
         s = pl__reading_length(&p->reading, o->max_length, p->model.longest, e);

@@ -86,11 +86,29 @@ static pl_status check(pl__builder *b, pl__want want, const pl_tensor_view *t)
     return PL_OK;
 }
 
+/* A fresh tensor of the head, under the name that transformers gives it. */
+static const pl_tensor_view *fresh(pl__builder *b, pl__want want, const char *name)
+{
+    char full[NAME_BYTES];
+    int n = snprintf(full, sizeof full, "%s%s", want.base ? b->prefix : "", name);
+    pl_tensor_view *t = pl_region_take(b->region, sizeof *t);
+    char *copy = pl_region_string(b->region, full, pl_min((size_t)n, sizeof full - 1));
+    if (!t || !copy)
+        return NULL;
+    *t = (pl_tensor_view){.name = copy, .type = PL_F32, .rank = want.columns ? 2 : 1, .shape = {want.rows, want.columns}, .file = UINT32_MAX};
+    t->bytes = want.rows * pl_max(want.columns, 1) * sizeof(float);
+    return t;
+}
+
 static pl_status weight_named(pl__builder *b, pl__want want, const char *name, const pl_tensor_view **out)
 {
     const pl_tensor_view *t = find(b, want.base ? b->prefix : "", name);
     if (!t && want.base)
         t = find(b, "", name);
+    if (!t && b->fresh_head && b->phase == PL_PHASE_HEAD) {
+        *out = fresh(b, want, name);
+        return *out ? PL_OK : pl_fail_no_memory(b->e, sizeof **out, "a fresh head");
+    }
     if (!t) {
         pl_fail(b->e, PL_BAD_INPUT, "%s: no tensor %s%s among its weights, the %s model of config.json needs it",
                 pl_folder_path(b->model->folder), want.base ? b->prefix : "", name, b->model->family);
@@ -245,7 +263,7 @@ void pl__shape_axes(pl__builder *b, pl__shape *shape)
 pl_status pl__classifier(pl__builder *b, const pl__head *head, uint32_t x, uint32_t *logits)
 {
     pl_model *m = b->model;
-    uint64_t hidden = pl_value_width(m, x), labels = pl_folder_labels(m->folder);
+    uint64_t hidden = pl_value_width(m, x), labels = b->labels ? b->labels : pl_folder_labels(m->folder);
     b->phase = PL_PHASE_HEAD;
     uint32_t pooled = pl__value(b, "pooled", PL_EXTENT_TEXTS, m->values[x].axis, 1);
     uint32_t dense = pl__value(b, "dense", PL_EXTENT_TEXTS, pl__axis(b, hidden, SLICE_GRAIN), 1);

@@ -15,6 +15,8 @@ typedef struct pl__builder {
     const char *prefix; /* of the base model's tensors: "bert." or "" */
     pl_phase phase;
     uint32_t layer;
+    bool fresh_head;
+    uint32_t labels;
     size_t axis_room, value_room, operator_room;
 } pl__builder;
 

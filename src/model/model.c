@@ -163,7 +163,7 @@ static pl_answer answer_of(const pl_folder *folder)
 pl_status pl_model_make(const pl_folder *folder, const pl_model_choice *choice, pl_region *region, pl_model *out, pl_error *e)
 {
     *out = (pl_model){.folder = folder, .task = choice->task};
-    pl__builder b = {.model = out, .config = pl_folder_config(folder), .region = region, .e = e};
+    pl__builder b = {.model = out, .config = pl_folder_config(folder), .region = region, .e = e, .fresh_head = choice->fresh_head, .labels = choice->labels};
     const pl__family *family;
     const char *class;
     pl_status s = find_family(b.config, &family, e);
@@ -175,7 +175,7 @@ pl_status pl_model_make(const pl_folder *folder, const pl_model_choice *choice, 
     b.prefix = family->prefix;
     if (out->task == PL_TASK_AUTO)
         out->task = has_head(folder, family, class) && pl_folder_modules(folder) == 0 ? PL_TASK_CLASSIFY : PL_TASK_EMBED;
-    if (out->task == PL_TASK_CLASSIFY && !has_head(folder, family, class))
+    if (out->task == PL_TASK_CLASSIFY && !choice->fresh_head && !has_head(folder, family, class))
         return refuse_head(&b, family, class);
 
     uint32_t x;

@@ -87,7 +87,12 @@ typedef struct pl_model_choice {
     pl_task task;
     pl_pooling_choice pooling;
     pl_normalize_choice normalize;
+    bool fresh_head;    /* CLASSIFY: what the folder lacks of its head is made up as a fresh tensor */
+    uint32_t labels;    /* CLASSIFY: labels of a fresh head; 0: the folder's */
 } pl_model_choice;
+
+/* A tensor that the folder lacks: it has name, shape and type F32, no file. */
+static inline bool pl_tensor_is_fresh(const pl_tensor_view *t) { return t->file == UINT32_MAX; }
 
 /* Reads what the folder holds and emits the operators for a task; everything is checked (names,
  * shapes, element types, config values) before it returns. Tables come from `region`. Errors:
