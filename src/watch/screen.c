@@ -315,8 +315,8 @@ void watch_screen_draw(watch_screen *s)
         y = draw_gpu(s, i, y, chart);
     if (s->w->root) {
         char a[32], b[32];
-        int x = put_format(y, 0, "process %d   %s in %zu processes, peak %s", s->w->root, pl_bytes_text(s->w->tree_resident + s->w->tree_swap, a),
-            s->w->tree_count, pl_bytes_text(s->w->tree_peak, b));
+        int x = put_format(y, 0, "process %d   %s in %zu process%s, peak %s", s->w->root, pl_bytes_text(s->w->tree_resident + s->w->tree_swap, a),
+            s->w->tree_count, s->w->tree_count == 1 ? "" : "es", pl_bytes_text(s->w->tree_peak, b));
         put_trend(y++, x, &s->w->tree_trend, (double)s->w->machine.free);
     }
     if (s->helping)
