@@ -31,6 +31,13 @@
  * libraries ask for with a signal frame of the widest registers. Both are constants, so that a plan
  * is the same on every machine. */
 #if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#define THREAD_SANITIZER __has_feature(thread_sanitizer)
+#else
+#define THREAD_SANITIZER 0
+#endif
+#if THREAD_SANITIZER
 enum { RECORD_BYTES = 1 << 20 }; /* ThreadSanitizer's own state of a thread */
 #else
 enum { RECORD_BYTES = 8192 };

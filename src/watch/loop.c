@@ -85,8 +85,12 @@ static void show(loop *l)
         watch_screen_draw(l->screen);
     else if (l->o->json)
         watch_json_line(&l->w, &l->out);
-    else if (!l->o->run)
+    else if (!l->o->run) {
+        char unseen[512];
+        if (l->w.samples == 1 && (watch_unseen(&l->w, unseen, sizeof unseen), *unseen))
+            fprintf(stderr, "plimsoll: not seen: %s\n", unseen);
         watch_text_line(&l->w, &l->out);
+    }
 }
 
 /* True when the watch ends because of the condition. */
