@@ -108,7 +108,8 @@ typedef struct pl_scatter {
 typedef struct pl_adamw {
     float *w, *m, *v;
     const float *gradient;
-    float clip, keep /* 1 - lr * decay */, b1, b2, step_size, root2, eps;
+    float clip, keep /* 1 - lr * decay */, step_size, root2, eps;
+    double b1, b2; /* as the user wrote them: 1 - b2 loses its digits to a b2 in f32 */
 } pl_adamw;
 
 typedef struct pl_train_kernels {

@@ -93,6 +93,12 @@ float pl__ref_erf(float x)
     return centred(p, PL_ERF_COUNT, PL_ERF_CENTRE, x);
 }
 
+float pl__ref_erf_root(float x)
+{
+    static const float p[PL_GELU_COUNT] = PL_GELU_P;
+    return centred(p, PL_GELU_COUNT, PL_GELU_CENTRE, x);
+}
+
 float pl__ref_log(float x)
 {
     static const float log_q[PL_LOG_COUNT] = PL_LOG_Q;
@@ -114,9 +120,8 @@ float pl__ref_log(float x)
 
 static float gelu(float x)
 {
-    static const float p[PL_GELU_COUNT] = PL_GELU_P;
     float half = 0.5f * x;
-    return fmaf(half, centred(p, PL_GELU_COUNT, PL_GELU_CENTRE, x), half);
+    return fmaf(half, pl__ref_erf_root(x), half);
 }
 
 static float gelu_new(float x)

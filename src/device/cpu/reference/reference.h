@@ -16,6 +16,7 @@ float pl__ref_exp(float x);
 float pl__ref_tanh(float x);
 float pl__ref_sigmoid(float x);
 float pl__ref_erf(float x);
+float pl__ref_erf_root(float x); /* erf(x / sqrt 2) */
 float pl__ref_log(float x);
 float pl__ref_act(pl_act act, float x);
 

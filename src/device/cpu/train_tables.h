@@ -1,0 +1,10 @@
+/* The tables of training kernels of this CPU family; each reads and writes the packed form of the
+ * table of kernels that has its name in tables.h. */
+#ifndef PL_DEVICE_CPU_TRAIN_TABLES_H
+#define PL_DEVICE_CPU_TRAIN_TABLES_H
+
+#include "device/train.h"
+
+extern const pl_train_kernels pl__train_reference_f32, pl__train_reference_bf16;
+
+#endif

@@ -1,0 +1,21 @@
+/* Training kernels by instruction set, and the keys of dropout. */
+#include "device/train.h"
+
+#include "device/cpu/train_tables.h"
+
+const pl_train_kernels *pl_train_kernels_of(pl_isa isa, pl_dtype compute)
+{
+    (void)isa;
+    return compute == PL_BF16 ? &pl__train_reference_bf16 : &pl__train_reference_f32;
+}
+
+/* The finaliser of SplitMix64 (Steele, Lea & Flood 2014). */
+static uint64_t mix(uint64_t z)
+{
+    z += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+uint64_t pl_dropout_row_key(uint64_t seed, uint64_t step, uint64_t example, uint32_t position) { return mix(mix(mix(mix(seed) ^ step) ^ example) ^ position); }
