@@ -1,6 +1,7 @@
 #include "cli/run.h"
 
 #include "cli/npy.h"
+#include "cli/requests.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
 
@@ -33,14 +34,30 @@ pl_status cli_input_choose(cli_input *in, const cli_options *o, pl_error *e)
     return status;
 }
 
+/* What the machine took or somebody asked for in mid-run is told; its bits are the same. */
+static void say_bend(cli_run *run, const pl_stats *stats)
+{
+    char limit[32], peak[32];
+    if (stats->bends == run->bends)
+        return;
+    run->bends = stats->bends;
+    cli_say(&run->call->voice, "memory: going on within %s, planned peak %s", pl_bytes_text(stats->limit_bytes, limit), pl_bytes_text(stats->peak_bytes, peak));
+}
+
 static void tick(cli_run *run)
 {
-    if (run->call->voice.progress) {
-        pl_stats stats;
-        pl_session_stats(run->session, &stats);
-        cli_progress_tick(&run->progress, &run->input, run->given, run->delivered, stats.tokens);
-    }
+    const cli_voice *voice = &run->call->voice;
+    if (!voice->progress && !voice->verbose)
+        return;
+    pl_stats stats;
+    pl_session_stats(run->session, &stats);
+    if (voice->verbose)
+        say_bend(run, &stats);
+    cli_progress_tick(&run->progress, &run->input, run->given, run->delivered, stats.tokens);
 }
+
+static pl_status shrink_session(void *self, uint64_t bytes) { return pl_shrink(self, bytes); }
+static uint64_t session_floor(void *self) { return pl_session_floor(self); }
 
 static pl_status next_text(void *self, int wait_ms, pl_text *text, pl_error *e)
 {
@@ -253,6 +270,7 @@ static pl_status finish(cli_run *run, pl_status status, pl_error *e)
 {
     pl_stats stats = {0};
     pl_session_stats(run->session, &stats);
+    cli_requests_end();
     cli_signals_end();
     if (status == PL_OK && run->printer->end)
         status = run->printer->end(run, e);
@@ -288,12 +306,15 @@ static pl_status finish(cli_run *run, pl_status status, pl_error *e)
 pl_status cli_run_texts(cli_run *run, cli_call *call, const cli_printer *printer, pl_error *e)
 {
     cli_signals_install();
+    cli_requests_listen();
     run->call = call;
     run->printer = printer;
     run->output.fd = run->stats.fd = -1;
     pl_status status = prepare(run, e);
     if (status == PL_OK) {
+        const cli_bendable bendable = {shrink_session, session_floor, run->session};
         cli_signals_begin(run->session);
+        cli_requests_begin(&bendable);
         cli_progress_start(&run->progress, &call->voice);
         if (printer->begin)
             status = printer->begin(run, e);

@@ -21,6 +21,7 @@ typedef struct cli_run {
     uint64_t given;     /* texts handed to the session */
     uint64_t delivered; /* results that came back */
     uint64_t base;      /* results that the output held before */
+    uint64_t bends;     /* told so far */
     uint32_t *order;    /* [labels]: room to sort them */
     size_t width;
     const struct cli_printer *printer;

@@ -97,6 +97,8 @@ pl_status cli_stats_write(cli_output *out, const cli_call *call, const pl_plan *
     number(&w, ",\"limit_bytes\":", pl_plan_limit(plan));
     number(&w, ",\"planned_peak_bytes\":", pl_plan_peak(plan));
     number(&w, ",\"floor_bytes\":", pl_plan_floor(plan));
+    number(&w, ",\"final_limit_bytes\":", stats->limit_bytes);
+    number(&w, ",\"bends\":", stats->bends);
     number(&w, ",\"distinct_texts\":", stats->distinct_texts);
     number(&w, ",\"windows\":", stats->windows);
     number(&w, ",\"read_bytes\":", stats->read_bytes);

@@ -378,6 +378,36 @@ def signals():
     fine("tokenize: exit 143, two results kept", run.code == 143 and (get("t.partial") or b"").count(b"\n") == 2 and b"--skip 2" in run.err, run)
 
 
+@part
+def shrinking():
+    source = put("in.txt", texts(200))
+    want = go("embed", EMBED, "-i", source).out
+    p = start("embed", EMBED + ",window=4,wait_ms=30", "-i", source, "-v", "--stats", path("s.json"))
+    first = line_of(p)
+    floor = json.loads(go("plan", EMBED + ",window=4", "--json").out)["outside"] + (4 << 20)
+    run = go("shrink", str(p.pid), "64MiB")
+    fine("shrink: taken", run.code == 0 and run.out == run.err == b"", run)
+    for _ in range(8):  # until the window after it
+        first += line_of(p)
+    refused("shrink below the floor: exit 4, the floor named", go("shrink", str(p.pid), "2MiB"), 4, str(floor).encode())
+    fine("shrink to the floor", go("shrink", str(p.pid), str(floor)).code == 0)
+    fine("shrink 0: what it began with", go("shrink", str(p.pid), "0").code == 0)
+    p.send_signal(signal.SIGUSR1)  # the least it can go on with
+    run = end(p)
+    s = json.loads(get("s.json") or b"{}")
+    fine("the job goes on, tells of it, and gives the same bytes", run.code == 0 and first + run.out == want and b"going on within 64.0 MiB" in run.err and s["bends"] == 4 and s["final_limit_bytes"] == floor, (run, s))
+    refused("shrink of what is no plimsoll", go("shrink", str(os.getpid()), "1MiB"), 2, b"no plimsoll")
+    os.mkfifo(path("fifo"))
+    p = start("embed", EMBED + ",wait_ms=200", "-i", path("fifo"))  # waits in open(2)
+    time.sleep(0.1)
+    asker = start("shrink", str(p.pid), "64MiB")
+    time.sleep(0.2)
+    fine("a request to a job that is not ready waits", asker.poll() is None)
+    with open(path("fifo"), "wb") as f:
+        f.write(texts(3).encode())
+    fine("... and is answered when it runs", end(asker).code == 0 and end(p).code == 0)
+
+
 # ---- pipes and streams -------------------------------------------------------------------------
 @part
 def pipes():
@@ -588,7 +618,7 @@ def helpers():
         os.unlink(path("link"))
         shutil.rmtree(path(place))
     fine("help needs no helper", run("explain", "--help").returncode == 0)
-    for argv, need in ((["train", "m"], b"--data"), (["train", "m", "--data", "d"], b"-o"), (["train", "m", "--eppochs", "1"], b"--epochs"), (["plan", "m", "--for", "jax"], b"pytorch"), (["shrink", "x", "1"], b"'x'"), (["shrink", "1", "x"], b"'x'")):
+    for argv, need in ((["train", "m"], b"--data"), (["train", "m", "--data", "d"], b"-o"), (["train", "m", "--eppochs", "1"], b"--epochs"), (["plan", "m", "--for", "jax"], b"pytorch"), (["shrink", "x", "1"], b"'x'"), (["shrink", "1", "x"], b"'x'"), (["shrink", "0", "1"], b"'0'")):
         r = run(*argv)
         fine(f"{' '.join(argv)}: told before any helper is looked for", r.returncode == 2 and need in r.stderr, r)
 

@@ -232,6 +232,7 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
     pl_session *s = calloc(1, sizeof *s);
     assert(s && pl_plan_fits(plan));
     s->plan = plan;
+    s->stats.limit_bytes = plan->limit;
     s->values = calloc(plan->s.window, sizeof *s->values);
     assert(s->values);
     *out = s;
@@ -243,6 +244,17 @@ void pl_close(pl_session *session)
     if (session)
         free(session->values);
     free(session);
+}
+
+uint64_t pl_session_floor(const pl_session *session) { return pl_plan_floor(session->plan); }
+
+pl_status pl_shrink(pl_session *session, uint64_t bytes)
+{
+    if (bytes > 0 && bytes < pl_session_floor(session))
+        return PL_NO_FIT;
+    session->stats.limit_bytes = bytes > 0 ? bytes : session->plan->limit;
+    session->stats.bends++;
+    return PL_OK;
 }
 
 void pl_stop(pl_session *session) { atomic_store(&session->stop, true); }
