@@ -76,7 +76,7 @@ const cli_verb_text cli_verb_texts[VERB_COUNT] = {
     },
     [VERB_SHRINK] = {
         {"Asks the running plimsoll with the process number PID to go on within SIZE from now on; 0 is what it began with. Below what the job needs "
-          "at least nothing changes, and the exit code is 4.", NULL},
+          "at least nothing changes, and the exit code is 4. The bare signal SIGUSR1 asks a job to give back all that it can.", NULL},
         {{"plimsoll shrink 4711 64MiB", "give the rest back"}, {"plimsoll shrink 4711 0", "take it again"}},
     },
     [VERB_PULL] = {
