@@ -58,6 +58,8 @@ class Test:
         parser.add_argument("--only", default="", help="only the parts whose name contains this")
         parser.add_argument("-v", action="store_true", help="show what passes too")
         self.args = parser.parse_args()
+        for program in ("plimsoll", "golden", "measure"):
+            setattr(self.args, program, os.path.abspath(getattr(self.args, program)))
         self.holder = tempfile.TemporaryDirectory(prefix="plimsoll-e2e-")
         self.tmp, self.good, self.bad = self.holder.name, 0, 0
         self.sanitized = self.args.sanitized
