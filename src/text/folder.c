@@ -270,13 +270,13 @@ static size_t trim_end(const char *text, size_t n)
 /* Goes through the lines of a file: counts them, or adds them. */
 static pl_status each_line(pl__load *l, const char *path, bool adds)
 {
-    pl__lines lines;
+    pl__text_lines lines;
     const char *text;
     size_t n;
-    pl_status status = pl__lines_open(&lines, path, &l->t->memory.face, l->e);
+    pl_status status = pl__text_lines_open(&lines, path, &l->t->memory.face, l->e);
     if (status)
         return status;
-    while (!(status = pl__lines_next(&lines, &text, &n, l->e))) {
+    while (!(status = pl__text_lines_next(&lines, &text, &n, l->e))) {
         n = trim_end(text, n);
         if (!adds) {
             l->vocab_count++;
@@ -286,7 +286,7 @@ static pl_status each_line(pl__load *l, const char *path, bool adds)
             break;
         }
     }
-    pl__lines_close(&lines);
+    pl__text_lines_close(&lines);
     return status == PL_END ? PL_OK : status;
 }
 

@@ -5,31 +5,31 @@
 
 enum { BUFFER_BYTES = 1 << 16 };
 
-pl_status pl__lines_open(pl__lines *lines, const char *path, const pl_memory *memory, pl_error *e)
+pl_status pl__text_lines_open(pl__text_lines *lines, const char *path, const pl_memory *memory, pl_error *e)
 {
-    *lines = (pl__lines){.path = path, .memory = memory, .fd = -1};
+    *lines = (pl__text_lines){.path = path, .memory = memory, .fd = -1};
     lines->buffer = memory->take(memory->self, BUFFER_BYTES);
     if (!lines->buffer)
         return pl_fail_no_memory(e, BUFFER_BYTES, path);
     pl_status status = pl_file_open(path, &lines->fd, &lines->end, e);
     if (status) {
         lines->fd = -1;
-        pl__lines_close(lines);
+        pl__text_lines_close(lines);
     }
     return status;
 }
 
-void pl__lines_close(pl__lines *lines)
+void pl__text_lines_close(pl__text_lines *lines)
 {
     if (lines->fd >= 0)
         close(lines->fd);
     if (lines->buffer)
         lines->memory->give(lines->memory->self, lines->buffer, BUFFER_BYTES);
-    *lines = (pl__lines){.fd = -1};
+    *lines = (pl__text_lines){.fd = -1};
 }
 
 /* Moves what is left to the front and reads on. */
-static pl_status refill(pl__lines *lines, pl_error *e)
+static pl_status refill(pl__text_lines *lines, pl_error *e)
 {
     memmove(lines->buffer, lines->buffer + lines->used, lines->fill - lines->used);
     lines->fill -= lines->used;
@@ -44,7 +44,7 @@ static pl_status refill(pl__lines *lines, pl_error *e)
     return status;
 }
 
-pl_status pl__lines_next(pl__lines *lines, const char **text, size_t *n, pl_error *e)
+pl_status pl__text_lines_next(pl__text_lines *lines, const char **text, size_t *n, pl_error *e)
 {
     const char *newline = memchr(lines->buffer + lines->used, '\n', lines->fill - lines->used);
     if (!newline) {

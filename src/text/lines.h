@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-typedef struct pl__lines {
+typedef struct pl__text_lines {
     const char *path;
     const pl_memory *memory;
     char *buffer;
@@ -12,11 +12,11 @@ typedef struct pl__lines {
     uint64_t at, end; /* of the file */
     size_t used, fill;
     uint64_t number; /* of the line given last, from 1 */
-} pl__lines;
+} pl__text_lines;
 
-pl_status pl__lines_open(pl__lines *lines, const char *path, const pl_memory *memory, pl_error *e);
+pl_status pl__text_lines_open(pl__text_lines *lines, const char *path, const pl_memory *memory, pl_error *e);
 /* PL_END behind the last line. A line ends at LF or CRLF and must be UTF-8; valid until the next. */
-pl_status pl__lines_next(pl__lines *lines, const char **text, size_t *n, pl_error *e);
-void pl__lines_close(pl__lines *lines);
+pl_status pl__text_lines_next(pl__text_lines *lines, const char **text, size_t *n, pl_error *e);
+void pl__text_lines_close(pl__text_lines *lines);
 
 #endif

@@ -216,19 +216,19 @@ pl_status pl__load_merges(pl__load *l)
 
 static pl_status each_line(pl__load *l, const char *path, bool adds)
 {
-    pl__lines lines;
+    pl__text_lines lines;
     const char *text;
     size_t n;
-    pl_status status = pl__lines_open(&lines, path, &l->t->memory.face, l->e);
+    pl_status status = pl__text_lines_open(&lines, path, &l->t->memory.face, l->e);
     if (status)
         return status;
-    while (!(status = pl__lines_next(&lines, &text, &n, l->e))) {
+    while (!(status = pl__text_lines_next(&lines, &text, &n, l->e))) {
         if (!adds)
             l->merge_count++;
         else if ((status = read_line(l, NULL, text, n)))
             break;
     }
-    pl__lines_close(&lines);
+    pl__text_lines_close(&lines);
     return status == PL_END ? PL_OK : status;
 }
 
