@@ -7,7 +7,8 @@
  * Every kernel works on a range of independent units (weight panels, text-head pairs, rows, texts):
  * how the units are shared out among threads never changes a result. Kernels never allocate; what
  * they need beside their arguments is a workspace of the stated size, 64-byte aligned.
- * All activations are f32, row-major, with a stride in elements. */
+ * Activations are f32 (some may be bf16 where the table says so), row-major, with a stride in
+ * elements. */
 #ifndef PL_DEVICE_H
 #define PL_DEVICE_H
 
@@ -39,16 +40,26 @@ const char *pl_act_name(pl_act act);
  * `last` says that the chain ends here and the epilogue follows: + bias, act, + residual. */
 typedef struct pl_gemm {
     size_t rows, columns, depth;
-    const float *a; /* [rows, depth] */
+    union {
+        const float *a; /* [rows, depth] */
+        const uint16_t *a_bf16;
+    };
     size_t a_stride;
     const void *b; /* packed panels of exactly these columns and this depth */
-    float *c;      /* [rows, columns]; never aliases a or residual */
+    union {
+        float *c; /* [rows, columns]; never aliases a or residual */
+        uint16_t *c_bf16;
+    };
     size_t c_stride;
     const float *bias;     /* [columns] or NULL */
     const float *residual; /* [rows, columns] or NULL */
     size_t residual_stride;
     pl_act act;
     bool go_on, last;
+    /* PL_F32, or PL_BF16 in a table whose `activation` is PL_BF16: a as the product would round it
+     * anyway, c rounded on its way out (last and not go_on only). A product or an attention that
+     * reads such a c gives the bits that it would give for the f32 one. */
+    pl_dtype a_type, c_type;
 } pl_gemm;
 
 /* Packing of a weight as Hugging Face saves it ([columns = out features][depth = in features]) into
@@ -69,11 +80,22 @@ typedef struct pl_pack {
 typedef struct pl_attention {
     size_t texts, heads, head_width;
     const uint32_t *starts; /* [texts + 1] rows of the tile: text t has rows starts[t]..starts[t+1] */
-    const float *q, *k, *v; /* [rows, heads * head_width] each, same stride */
+    union {
+        struct {
+            const float *q, *k, *v; /* [rows, heads * head_width] each, same stride */
+        };
+        struct {
+            const uint16_t *q_bf16, *k_bf16, *v_bf16;
+        };
+    };
     size_t stride;
-    float *out; /* [rows, heads * head_width] */
+    union {
+        float *out; /* [rows, heads * head_width] */
+        uint16_t *out_bf16;
+    };
     size_t out_stride;
-    float scale;
+    float scale; /* positive */
+    pl_dtype in_type, out_type; /* of q, k, v and of out: as a_type and c_type of pl_gemm */
 } pl_attention;
 
 /* ---- y = (x + residual - mean) / sqrt(variance + eps) * gain + shift, per row ---- */
@@ -119,8 +141,9 @@ typedef struct pl_fp_state {
 typedef struct pl_kernels {
     const char *name; /* "reference" "avx2" "avx512" "avx512_bf16" "amx" */
     pl_dtype compute; /* PL_F32, or PL_BF16: products of bf16-rounded operands, sums in f32 */
-    size_t panel;     /* columns of a weight panel */
-    size_t depth_step; /* slices of depth end at a multiple of it (2 where bf16 chains take pairs) */
+    pl_dtype activation; /* PL_BF16: what only products and attention read may be bf16; else PL_F32 */
+    size_t panel;        /* columns of a weight panel */
+    size_t depth_step;   /* slices of depth end at a multiple of it (32 where bf16 chains take tiles) */
 
     void (*enter)(pl_fp_state *saved); /* round to nearest, no flush to zero, exceptions masked */
     void (*leave)(const pl_fp_state *saved);

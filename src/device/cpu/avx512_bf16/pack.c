@@ -2,17 +2,7 @@
  * thirty-two of depth are sixteen vectors of sixteen pairs, transposed in registers. */
 #include "device/cpu/avx512_bf16/bf16.h"
 
-const bf16_gelu pl__bf16_gelu_erf = {4.625f, 10.6953125f,
-    {1.527240872e-01f, -7.050013170e-03f, 4.719859862e-04f, -3.323958663e-05f, 2.273951168e-06f, -1.377114529e-07f, 7.420412285e-09f, -5.037598116e-10f,
-        3.448881111e-11f, -1.074341896e-12f}};
-const bf16_gelu pl__bf16_gelu_tanh = {4.4375f, 9.845703125f,
-    {1.591132134e-01f, -7.940843701e-03f, 5.679079914e-04f, -4.190525942e-05f, 2.945172582e-06f, -1.817192015e-07f, 1.002690020e-08f, -7.254706835e-10f,
-        5.436671946e-11f, -1.842049733e-12f}};
-
-size_t pl__bf16_packed_bytes(size_t columns, size_t depth)
-{
-    return (columns + BF16_PANEL - 1) / BF16_PANEL * bf16_steps(depth) * BF16_STEP_BYTES;
-}
+size_t pl__bf16_packed_bytes(size_t columns, size_t depth) { return (columns + BF16_PANEL - 1) / BF16_PANEL * bf16_steps(depth) * BF16_STEP_BYTES; }
 
 /* Columns group * 16 .. + 16, of which [first, last) come from the source, those before first stay
  * as an earlier call left them, and those from last on become zero. */
@@ -47,17 +37,9 @@ PL_ALWAYS_INLINE void groups_pack(const pl_pack *p, pl_dtype type)
 void pl__bf16_pack(const pl_pack *p)
 {
     switch (p->type) {
-    case PL_BF16:
-        groups_pack(p, PL_BF16);
-        break;
-    case PL_F16:
-        groups_pack(p, PL_F16);
-        break;
-    case PL_F64:
-        groups_pack(p, PL_F64);
-        break;
-    default:
-        groups_pack(p, PL_F32);
-        break;
+    case PL_BF16: groups_pack(p, PL_BF16); break;
+    case PL_F16: groups_pack(p, PL_F16); break;
+    case PL_F64: groups_pack(p, PL_F64); break;
+    default: groups_pack(p, PL_F32); break;
     }
 }

@@ -4,53 +4,80 @@
 
 #include "device/cpu/avx512_bf16/bf16.h"
 
-typedef enum bf16_act { BF16_PLAIN, BF16_GELU_ERF, BF16_GELU_TANH } bf16_act; /* done on the way; others before, in the sums */
+#include <assert.h>
+
+/* What is done to sums on their way to C. RAW: nothing, the chain goes on elsewhere. PLAIN: bias and
+ * residual; activations without a form of their own are done before, in the sums. */
+typedef enum bf16_act { BF16_RAW, BF16_PLAIN, BF16_GELU_ERF, BF16_GELU_TANH } bf16_act;
 
 typedef struct bf16_tail {
+    size_t rows;       /* that still wait; the pointers stand at the first of them */
     const float *sums; /* [rows, 32] */
-    size_t rows, next; /* rows before `next` are done; next == rows: nothing waits */
-    char *c;           /* first element of the block in C */
-    size_t c_step;     /* bytes from row to row */
-    const float *residual; /* of the block, or NULL */
+    char *c;
+    size_t c_step;         /* bytes from row to row */
+    const float *residual; /* or NULL */
     size_t residual_stride;
-    bool raw; /* the chain goes on elsewhere: sums as they are */
     vf bias[2];
     vm columns[2];
 } bf16_tail;
 
-/* One row of a waiting block. act and c_type are constants where this is called. */
-PL_ALWAYS_INLINE void bf16_tail_row(bf16_tail *t, bf16_act act, pl_dtype c_type)
+/* The next `rows` rows (1 or 2) of a waiting block. rows, act and c_type are constants, and `t` is a
+ * local of the caller, so that it lives in registers. */
+PL_ALWAYS_INLINE void bf16_tail_rows(bf16_tail *t, int rows, bf16_act act, pl_dtype c_type)
 {
-    size_t row = t->next++;
-    const float *sums = t->sums + row * BF16_PANEL;
-    vf x[2] = {vf_load(sums), vf_load(sums + 16)};
-    char *c = t->c + row * t->c_step;
-    if (t->raw) {
-        vf_store_at((float *)(void *)c, x[0], t->columns[0]);
-        vf_store_at((float *)(void *)c + 16, x[1], t->columns[1]);
-        return;
+    vf x[4];
+    for (int i = 0; i < 2 * rows; i++) {
+        x[i] = vf_load(t->sums + i * 16);
+        if (act != BF16_RAW)
+            x[i] = vf_add(x[i], t->bias[i % 2]);
     }
-    x[0] = vf_add(x[0], t->bias[0]);
-    x[1] = vf_add(x[1], t->bias[1]);
-    if (act != BF16_PLAIN)
-        bf16_gelu_two(act == BF16_GELU_ERF ? &pl__bf16_gelu_erf : &pl__bf16_gelu_tanh, x);
-    if (t->residual) {
-        const float *residual = t->residual + row * t->residual_stride;
-        x[0] = vf_add(x[0], vf_load_at(residual, t->columns[0]));
-        x[1] = vf_add(x[1], vf_load_at(residual + 16, t->columns[1]));
+    if (act == BF16_GELU_ERF || act == BF16_GELU_TANH)
+        bf16_gelu_many(act == BF16_GELU_ERF ? &pl__bf16_gelu_erf : &pl__bf16_gelu_tanh, x, 2 * rows);
+    for (int r = 0; r < rows; r++) {
+        vf *y = x + 2 * r;
+        if (act != BF16_RAW && t->residual) {
+            y[0] = vf_add(y[0], vf_load_at(t->residual, t->columns[0]));
+            y[1] = vf_add(y[1], vf_load_at(t->residual + 16, t->columns[1]));
+            t->residual += t->residual_stride;
+        }
+        if (c_type == PL_BF16) {
+            _mm512_mask_storeu_epi16(t->c, (__mmask32)t->columns[1] << 16 | t->columns[0], bf16_round(y[0], y[1]));
+        } else {
+            vf_store_at((float *)(void *)t->c, act == BF16_RAW ? y[0] : vf_canonical(y[0]), t->columns[0]);
+            vf_store_at((float *)(void *)t->c + 16, act == BF16_RAW ? y[1] : vf_canonical(y[1]), t->columns[1]);
+        }
+        t->c += t->c_step;
     }
-    if (c_type == PL_BF16) {
-        _mm512_mask_storeu_epi16(c, (__mmask32)t->columns[1] << 16 | t->columns[0], bf16_round(x[0], x[1]));
-    } else {
-        vf_store_at((float *)(void *)c, vf_canonical(x[0]), t->columns[0]);
-        vf_store_at((float *)(void *)c + 16, vf_canonical(x[1]), t->columns[1]);
-    }
+    t->sums += (size_t)rows * BF16_PANEL;
+    t->rows -= (size_t)rows;
 }
 
 PL_ALWAYS_INLINE void bf16_tail_finish(bf16_tail *t, bf16_act act, pl_dtype c_type)
 {
-    while (t->next < t->rows)
-        bf16_tail_row(t, act, c_type);
+    while (t->rows >= 2)
+        bf16_tail_rows(t, 2, act, c_type);
+    if (t->rows)
+        bf16_tail_rows(t, 1, act, c_type);
 }
+
+/* The activation as far as it is done on the way. */
+static inline bf16_act bf16_act_of(const pl_gemm *g)
+{
+    if (!g->last)
+        return BF16_RAW;
+    return g->act == PL_ACT_GELU ? BF16_GELU_ERF : g->act == PL_ACT_GELU_NEW || g->act == PL_ACT_GELU_FAST ? BF16_GELU_TANH : BF16_PLAIN;
+}
+
+static inline void bf16_gemm_check(const pl_gemm *g)
+{
+    assert(g->a_type == PL_F32 || g->a_type == PL_BF16);
+    assert(g->c_type == PL_F32 || (g->c_type == PL_BF16 && g->last && !g->go_on));
+    (void)g;
+}
+
+/* The block of C at row and panel, whose sums are finished, begins to wait. */
+void pl__bf16_tail_begin(bf16_tail *t, const pl_gemm *g, size_t row, size_t rows, size_t panel, float *sums);
+/* The sums of a chain that goes on from what C holds. */
+void pl__bf16_sums_read(const pl_gemm *g, size_t row, size_t rows, size_t panel, float *sums);
 
 #endif

@@ -1,0 +1,7 @@
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-mavx512bf16 PL_COMPILES_AVX512_BF16)
+if(PL_COMPILES_AVX512_BF16)
+  set(PL_AVX512_BF16_FLAGS ${PL_AVX512_FLAGS} -mavx512bf16)
+  pl_device_isa(avx512_bf16 "${PL_AVX512_BF16_FLAGS}" attention.c gelu.c gemm.c pack.c table.c tail.c tiles.c)
+  target_compile_definitions(pl_device PRIVATE PL_HAVE_AVX512_BF16)
+endif()
