@@ -10,23 +10,127 @@ enum { SIDE = 480, AROUND = 1600 };
 typedef struct sight {
     char before[SIDE], after[SIDE]; /* of the line, clean; before[before_n] is a space */
     size_t before_n, after_n;
+    const char *rest; /* before, without the prefix of a logger or the opening of a JSON string */
+    size_t rest_n;
+    bool in_string;
     const pl__place *p;
 } sight;
+
+/* Clean text in which quotes that an outer string escapes are spaces: only its own quotes count. */
+static size_t clean_side(const char *s, size_t n, char *out, size_t capacity)
+{
+    char plain[SIDE];
+    size_t used = 0;
+    n = pl_min(n, sizeof plain);
+    for (size_t i = 0; i < n; i++) {
+        bool escaped = s[i] == '\\' && i + 1 < n && (s[i + 1] == '"' || s[i + 1] == '\'' || s[i + 1] == '\\');
+        plain[used++] = escaped ? ' ' : s[i];
+        i += escaped && s[i + 1] != '\\';
+    }
+    return pl__clean(plain, used, out, capacity);
+}
+
+/* Dates, clocks, levels, streams, [brackets], "name[pid]:", "|" and "-": what loggers put first. */
+static bool prefix_word(const char *s, size_t n)
+{
+    static const char *const words[] = {">", "INFO", "WARN", "WARNING", "ERROR", "DEBUG", "FATAL", "CRITICAL", "TRACE", "E", "W", "I", "F", "P", "stderr", "stdout", "-", "|", "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "UTC", "##[error]", "root"};
+    for (size_t i = 0; i < PL_COUNT(words); i++)
+        if (strlen(words[i]) == n && memcmp(s, words[i], n) == 0)
+            return true;
+    size_t digits = 0, marks = 0;
+    for (size_t i = 0; i < n; i++) {
+        digits += pl__digit(s[i]);
+        marks += s[i] == ':' || s[i] == '-' || s[i] == '.' || s[i] == ',' || s[i] == '+' || s[i] == '/' || s[i] == 'T' || s[i] == 'Z' || s[i] == '[' || s[i] == ']';
+    }
+    bool stamp = digits >= 1 && digits + marks == n;
+    bool bracketed = n > 1 && ((s[0] == '[' && s[n - 1] == ']') || (s[0] == '[' && n > 2 && s[n - 2] == ']') || (s[0] == '(' && s[n - 1] == ')'));
+    return stamp || bracketed;
+}
+
+static size_t word_length(const char *s, size_t n)
+{
+    size_t at = 0;
+    while (at < n && s[at] != ' ')
+        at++;
+    return at;
+}
+
+static bool word_ends(const char *s, size_t n, const char *end)
+{
+    size_t w = strlen(end);
+    return n >= w && memcmp(s + n - w, end, w) == 0;
+}
+
+/* Length of the prefix's next word at s, with what it needs behind it; 0: the message begins here.
+ * "host name[12]: ", "trainer-1 | ", "- train.py - " are prefixes by what follows them. */
+static size_t prefix_step(const char *s, size_t n, bool dashed)
+{
+    size_t word = word_length(s, n), next_at = pl_min(word + 1, n), next = word_length(s + next_at, n - next_at);
+    if (word == 0)
+        return 0;
+    if (prefix_word(s, word) || word_ends(s, word, "]:") || word_ends(s, word, ">:"))
+        return word;
+    bool bar = next == 1 && s[next_at] == '|', dash = dashed && next == 1 && s[next_at] == '-';
+    return bar || dash || (next > 3 && word_ends(s + next_at, next, "]:")) ? next_at + next : 0;
+}
+
+static void find_rest(sight *v)
+{
+    size_t at = 0;
+    bool dashed = false;
+    while (at < v->before_n) {
+        size_t n = prefix_step(v->before + at, v->before_n - at, dashed);
+        if (n == 0)
+            break;
+        dashed = v->before[at + n - 1] == '-';
+        at = pl_min(at + n + 1, v->before_n);
+    }
+    v->rest = v->before + at;
+    v->rest_n = v->before_n - at;
+    /* the last quote that opens a string of a structure: "log":"... */
+    size_t quotes = 0, open = SIZE_MAX;
+    for (size_t i = 0; i < v->before_n; i++)
+        if (v->before[i] == '"' && ++quotes & 1)
+            open = i;
+    size_t sign = open;
+    while (sign != SIZE_MAX && sign > 0 && v->before[sign - 1] == ' ')
+        sign--;
+    if (!(quotes & 1) || open == SIZE_MAX || sign == 0 || !strchr(":={,[", v->before[sign - 1]))
+        return;
+    v->in_string = true;
+    v->rest = v->before + open + 1;
+    v->rest_n = v->before_n - open - 1;
+    char *end = strchr(v->after, '"');
+    if (end) {
+        *end = '\0';
+        v->after_n = (size_t)(end - v->after);
+    }
+}
 
 static sight look(const pl__place *p)
 {
     sight v = {.p = p};
     size_t begin = p->begin - p->line > SIDE - 8 ? p->begin - (SIDE - 8) : p->line;
-    v.before_n = pl__clean(p->s + begin, p->begin - begin, v.before, sizeof v.before - 1);
+    v.before_n = clean_side(p->s + begin, p->begin - begin, v.before, sizeof v.before - 1);
     memcpy(v.before + v.before_n, " ", 2); /* so that a word there ends in a space as elsewhere */
     size_t end = pl__line_end(p->s, p->n, p->end);
     bool space = p->end < p->n && (p->s[p->end] == ' ' || p->s[p->end] == '\t');
     v.after[0] = ' ';
-    v.after_n = space + pl__clean(p->s + p->end, pl_min(end - p->end, SIDE - 8), v.after + space, sizeof v.after - space);
+    v.after_n = space + clean_side(p->s + p->end, pl_min(end - p->end, SIDE - 8), v.after + space, sizeof v.after - space);
     if (v.after_n == 1 && v.after[0] == ' ')
         v.after_n = 0;
     v.after[v.after_n] = '\0';
+    find_rest(&v);
     return v;
+}
+
+/* The character that touches the key, ' ' when none does. */
+static char touching(const sight *v)
+{
+    const pl__place *p = v->p;
+    bool apart = p->begin == p->line || p->s[p->begin - 1] == ' ' || p->s[p->begin - 1] == '\t';
+    return apart || v->before_n == 0 ? ' ' : v->before[v->before_n - 1];
 }
 
 static bool any(const char *text, size_t n, const char *const *words, size_t count)
@@ -66,15 +170,17 @@ static bool is_source(const sight *v)
     for (size_t at = 0; at + 1 < v->before_n; at++)
         if (v->before[at] == '/' && v->before[at + 1] == '/' && (at == 0 || v->before[at - 1] == ' '))
             return true;
-    static const char *const after[] = {" in str(", "\" in ", "' in ", "\" not in", "' not in", " in repr(", "\" in str", ") as e:", "\"));", "\"});"};
+    if (v->rest_n >= 5 && memcmp(v->rest, "case ", 5) == 0)
+        return true;
+    static const char *const after[] = {": return", " in str(", "\" in ", "' in ", "\" not in", "' not in", " in repr(", "\" in str", ") as e:", "\"));", "\"});"};
     return any(v->after, v->after_n, after, PL_COUNT(after));
 }
 
 /* Headings, list items, comments, quotes: the marks of documentation at the start of a line. */
 static bool is_document(const sight *v, unsigned traits)
 {
-    const char *s = v->before;
-    if (v->before_n == 0)
+    const char *s = v->rest;
+    if (v->rest_n == 0)
         return false;
     if (s[0] == '#' && !(traits & PL__CODE))
         return true;
@@ -120,7 +226,7 @@ static bool error_before(const sight *v)
 {
     static const char *const words[] = {"rror", "RROR", "ailed", "AILED", "xception", "FATAL", "Fatal", "fatal", "WARN", "Warn", "warn", "failure", "Failure", "what()", "ABORT", "abort", "terminate called",
         "could not", "Could not", "unable", "Unable", "[E]", "[W]", "[F]", " E ", " F ", "panic", "skipped", "Killed", "killed", "OOM"};
-    return any(v->before, v->before_n + 1, words, PL_COUNT(words)) || begins(v->before, "E ") || begins(v->before, "F ") || strcmp(v->before, "E ") == 0;
+    return any(v->rest, v->rest_n + 1, words, PL_COUNT(words));
 }
 
 /* The message's words are over, or go on as messages do. */
@@ -140,7 +246,7 @@ static bool as_error(const sight *v, unsigned traits)
     if (is_source(v) || is_document(v, traits) || is_advice(v))
         return false;
     char last = v->before_n ? v->before[v->before_n - 1] : 0;
-    if (!last)
+    if (v->rest_n == 0 || (v->rest_n == 1 && last == '('))
         return ends_as_message(v);
     if (opens_string(v))
         return true;
@@ -156,9 +262,10 @@ static bool as_error(const sight *v, unsigned traits)
 /* Nothing but a prefix of the logger before, nothing after. */
 static bool alone_on_line(const sight *v)
 {
-    bool nothing_after = v->after_n == 0 || strcmp(v->after, ".") == 0 || strcmp(v->after, "!") == 0 || strcmp(v->after, "\"") == 0 || begins(v->after, "\",") || begins(v->after, "\"}");
-    char last = v->before_n ? v->before[v->before_n - 1] : 0;
-    bool prefix = v->before_n == 0 || ((last == ':' || last == '|' || last == ']' || last == '>') && v->before_n < 120 && !is_prose(v) && !is_source(v) && !is_document(v, 0)) || opens_string(v);
+    bool closes = v->after[0] == '"' && (v->after_n == 1 || strchr(",}]", v->after[1]));
+    bool nothing_after = v->after_n == 0 || closes || strcmp(v->after, ".") == 0 || strcmp(v->after, "!") == 0;
+    char last = v->rest_n ? v->before[v->before_n - 1] : 0;
+    bool prefix = v->rest_n == 0 || ((last == ':' || last == '|' || last == ']' || last == '>') && v->rest_n < 120 && !is_prose(v) && !is_source(v) && !is_document(v, 0));
     return nothing_after && prefix;
 }
 
@@ -203,15 +310,17 @@ static bool shell_killed(const sight *v)
     if (upper && (v->after_n == 0 || strcmp(v->after, ": 9") == 0 || begins(v->after, " (core")))
         return alone_on_line(v) || strcmp(v->after, ": 9") == 0 || pid || job || ends(v->before, v->before_n, "]");
     if (spaces)
-        return pid || job || strcmp(v->before, "zsh: ") == 0 || (upper && v->before_n == 0);
+        return pid || job || (v->rest_n == 4 && memcmp(v->rest, "zsh:", 4) == 0) || (upper && v->rest_n == 0);
     return upper && pid && pl__exact(v->before, v->before_n, "line ") && v->after[0] == ' ';
 }
 
 static bool container_reason(const sight *v)
 {
-    if (begins(v->after, "\": true") || begins(v->after, "\":true") || begins(v->after, "=true") || begins(v->after, ": true"))
+    char value[16]; /* "OOMKilled": true */
+    size_t n_value = pl__clean(v->p->s + v->p->end, pl_min(v->p->n - v->p->end, 9), value, sizeof value);
+    if (pl__exact(value, n_value, "tru"))
         return true;
-    if (begins(v->after, "\": false") || begins(v->after, "\":false") || begins(v->after, "=false") || begins(v->after, ": false") || is_source(v))
+    if (pl__exact(value, n_value, "fal") || is_source(v))
         return false;
     size_t n = v->before_n;
     while (n > 0 && (v->before[n - 1] == '"' || v->before[n - 1] == ' ' || v->before[n - 1] == '\'' || v->before[n - 1] == ':' || v->before[n - 1] == '='))
@@ -220,14 +329,14 @@ static bool container_reason(const sight *v)
         return true;
     size_t word = last_word(v, v->before_n);
     bool ready = v->before_n - word >= 3 && pl__digit(v->before[word]) && memchr(v->before + word, '/', v->before_n - word); /* 0/1 of kubectl get pods */
-    return ready || (v->before_n == 0 && v->after_n == 0) || (pl__exact(v->before, n, "137") && !is_prose(v)) || (pl__exact(v->after, v->after_n, "137") && !is_prose(v));
+    return ready || (v->rest_n == 0 && v->after_n == 0) || (pl__exact(v->before, n, "137") && !is_prose(v)) || (pl__exact(v->after, v->after_n, "137") && !is_prose(v));
 }
 
 static bool signal_nine(const sight *v)
 {
     if (other_reason(v->p) || is_source(v) || is_document(v, 0) || is_prose(v))
         return false;
-    if (v->before_n == 0 && v->after_n > 0 && v->after[0] == ' ' && v->after[1] != '(')
+    if (v->rest_n == 0 && v->after_n > 0 && v->after[0] == ' ' && v->after[1] != '(')
         return false;
     size_t begin = v->p->begin > 240 ? v->p->begin - 240 : 0;
     size_t reason = pl__find(v->p->s + begin, v->p->begin - begin, "Reason:");
@@ -242,25 +351,20 @@ static bool signal_nine(const sight *v)
 
 static bool python_class(const sight *v)
 {
-    const pl__place *p = v->p;
-    char last = p->begin > p->line ? p->s[p->begin - 1] : ' ';
+    char last = touching(v);
     if (pl__word(last) || is_source(v) || is_document(v, 0) || !(v->after_n == 0 || v->after[0] == ':' || strcmp(v->after, "()") == 0))
         return false;
-    size_t n = v->before_n;
-    while (n > 0 && (pl__word(v->before[n - 1]) || v->before[n - 1] == '.')) /* module.path. */
+    size_t n = v->rest_n;
+    while (last == '.' && n > 0 && (pl__word(v->rest[n - 1]) || v->rest[n - 1] == '.')) /* module.path. */
         n--;
-    if (n == v->before_n && n > 0 && last == '.')
-        return false;
-    while (n > 0 && v->before[n - 1] == ' ')
+    while (n > 0 && v->rest[n - 1] == ' ')
         n--;
-    bool pytest = v->before_n == 1 && v->before[0] == 'E';
-    return pytest || n == 0 || (strchr(":|]>)-", v->before[n - 1]) && !is_prose(v)) || ends(v->before, n, "ERROR") || ends(v->before, n, "error");
+    return n == 0 || (strchr(":|]>)-", v->rest[n - 1]) && !is_prose(v)) || ends(v->rest, n, "ERROR") || ends(v->rest, n, "error");
 }
 
 static bool slurm_state(const sight *v)
 {
-    char last = v->p->begin > v->p->line ? v->p->s[v->p->begin - 1] : ' ';
-    if (pl__word(last) || is_source(v) || is_prose(v))
+    if (pl__word(touching(v)) || is_source(v) || is_prose(v))
         return false;
     return pl__exact(v->before, v->before_n, "State") || pl__exact(v->before, v->before_n, "Reason=") || pl__digit(v->before[0]) || pl__exact(v->before, v->before_n, "STATE");
 }
@@ -299,9 +403,9 @@ static bool special(const pl__wording *w, const sight *v, const pl__figures *f)
     if (strcmp(name, "slurm-state") == 0)
         return slurm_state(v);
     if (strcmp(name, "cgroup-events") == 0)
-        return v->after_n == 0 && (v->before_n == 0 || pl__exact(v->before, v->before_n, "memory.") || pl__exact(v->before, v->before_n, "cgroup"));
+        return v->after_n == 0 && (v->rest_n == 0 || pl__exact(v->before, v->before_n, "memory.") || pl__exact(v->before, v->before_n, "cgroup"));
     if (strcmp(name, "alone") == 0)
-        return v->before_n == 0 && (v->after_n == 0 || strcmp(v->after, ".") == 0 || strcmp(v->after, "!") == 0) && beside_failure(v->p);
+        return v->rest_n == 0 && (v->after_n == 0 || strcmp(v->after, ".") == 0 || strcmp(v->after, "!") == 0) && beside_failure(v->p);
     if (strcmp(name, "ray-workers") == 0)
         return some_workers(v->p);
     if (strcmp(name, "earlyoom-old") == 0)
@@ -313,10 +417,18 @@ static bool special(const pl__wording *w, const sight *v, const pl__figures *f)
     return false;
 }
 
+/* A library's status: after words of failure, or as the last thing of "handle: STATUS". */
+static bool named_by_error(const sight *v)
+{
+    bool last = v->rest_n > 4 && v->rest[v->rest_n - 1] == ':' && v->after_n == 0 && !is_prose(v) && !pl__has(v->rest, v->rest_n, "return") && !pl__has(v->rest, v->rest_n, "values");
+    return error_before(v) || opens_string(v) || last || begins(v->after, " when calling");
+}
+
 bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f, size_t figure_count)
 {
     sight v = look(p);
-    if (w->family == PL__CPU && pl__exact(v.before, v.before_n, "mlock"))
+    size_t near = p->begin > 160 ? p->begin - 160 : 0;
+    if (w->family == PL__CPU && pl__exact(p->s + near, p->begin - near, "mlock"))
         return false; /* a limit on locked pages, not a shortage */
     if ((w->traits & PL__COUNTED) && f->value[PL__COUNT] == 0)
         return false;
@@ -325,7 +437,7 @@ bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f
     switch (w->traits & PL__GUARD) {
     case PL__ERROR: return as_error(&v, w->traits);
     case PL__WORD: return alone_on_line(&v);
-    case PL__NEEDS: return !is_source(&v) && !is_document(&v, w->traits) && !is_advice(&v) && (error_before(&v) || opens_string(&v) || begins(v.after, " when calling"));
+    case PL__NEEDS: return !is_source(&v) && !is_document(&v, w->traits) && !is_advice(&v) && named_by_error(&v);
     default: return figure_count > 1 || !(is_source(&v) || is_document(&v, w->traits) || is_advice(&v));
     }
 }

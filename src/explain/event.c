@@ -107,7 +107,7 @@ static bool is_one_failure(const pl__open *o, const pl__message *m, const pl__be
         return false;
     if (m->line - o->last_line > reach(o, m) || !clocks_agree(o->clock, m->clock))
         return false;
-    return m->line - o->last_line <= 2 || o->w->family == PL__KILL || !between->went_on(between->self, o->last_at);
+    return m->line - o->last_line <= 1 || o->w->family == PL__KILL || !between->went_on(between->self, o->last_at);
 }
 
 /* The open event that m adds to; the latest first. */
@@ -149,6 +149,8 @@ static pl_kind kind_of(const pl__message *m)
 {
     pl_kind kind = m->w->kind;
     bool tf = m->w->framework == PL_FRAMEWORK_TENSORFLOW && !pl__given(m->f.value[PL__DEVICE]);
+    if (tf && kind == PL_KIND_DEVICE && pl__given(m->f.value[PL__HOST_INDEX]))
+        return PL_KIND_HOST;
     if (tf && kind == PL_KIND_DEVICE && (strstr(m->text, "CPU:0") || strstr(m->text, "allocator cpu") || strstr(m->text, "(cpu)") || strstr(m->text, "mklcpu") || strstr(m->text, "allocator mkl")))
         return PL_KIND_HOST;
     if (strcmp(m->w->name, "ort-buffer") == 0 && (strstr(m->text, "nchwc") || strstr(m->text, "CPUExecution")))

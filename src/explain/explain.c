@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { WINDOW = 1 << 20, HISTORY = 160 * 1024, AHEAD = 12 * 1024, CONTEXT = 16 * 1024, CONTEXT_AFTER = 1500, FIRST_LOOK = 4096, SNIFF = 512, TRAINING_REACH = 64 * 1024 };
+enum { WINDOW = 1 << 20, HISTORY = 160 * 1024, AHEAD = 12 * 1024, CONTEXT = 16 * 1024, CONTEXT_AFTER = 1500, FIRST_LOOK = 4096, NARROWEST = 38, SNIFF = 512, TRAINING_REACH = 64 * 1024 };
 
 typedef enum encoding { UNSEEN, BYTES, UTF16_LITTLE, UTF16_BIG } encoding;
 
@@ -180,14 +180,14 @@ static bool went_on(const void *self, uint64_t from)
     const span *v = self;
     size_t at = from > v->x->base ? (size_t)(from - v->x->base) : 0;
     const char *s = v->x->window;
-    at = pl_min(v->to, pl__line_end(s, v->to, at) + 1);
+    at = pl__line_next(s, v->to, pl__line_end(s, v->to, at));
     while (at < v->to) {
         size_t end = pl__line_end(s, v->to, at);
         if (end == v->to)
             return false; /* the message's own line */
         if (end > at && progress_line(s + at, end - at))
             return true;
-        at = end + 1;
+        at = pl__line_next(s, v->to, end);
     }
     return false;
 }
@@ -277,32 +277,65 @@ static bool try_row(pl_explain *x, size_t row, size_t at, size_t from, bool *squ
     return true;
 }
 
-static pl_status look(pl_explain *x, const pl__hit *hit, size_t *next, pl_error *e)
+/* The next row of all anchors that stand at a place, in the order of the table; SIZE_MAX: no more. */
+static size_t next_row(const pl__hit *hit, size_t cursor[PL__HITS])
 {
-    size_t from = hit->at > PL__BEFORE ? hit->at - PL__BEFORE : 0;
-    bool squeezed = false, found = false;
-    pl_status status = PL_OK;
-    *next = hit->at + 1;
+    size_t best = SIZE_MAX, which = 0;
     for (size_t i = 0; i < hit->count; i++) {
         size_t count;
         const uint16_t *rows = pl__anchor_rows(hit->anchors[i], &count);
-        for (size_t k = 0; k < count; k++) {
-            if (rows[k] >= pl__wording_count)
-                pl__setting_read(rows[k] - pl__wording_count, x->window, x->n, hit->at, &x->job);
-            else if (!found)
-                found = try_row(x, rows[k], hit->at, from, &squeezed, next, &status, e);
+        if (cursor[i] < count && rows[cursor[i]] < best) {
+            best = rows[cursor[i]];
+            which = i;
         }
     }
+    cursor[which]++;
+    return best;
+}
+
+static pl_status look(pl_explain *x, const pl__hit *hit, size_t *next, pl_error *e)
+{
+    size_t from = hit->at > PL__BEFORE ? hit->at - PL__BEFORE : 0, cursor[PL__HITS] = {0}, row;
+    bool squeezed = false, found = false;
+    pl_status status = PL_OK;
+    *next = hit->at + 1;
+    while ((row = next_row(hit, cursor)) != SIZE_MAX) {
+        if (row >= pl__wording_count)
+            pl__setting_read(row - pl__wording_count, x->window, x->n, hit->at, &x->job);
+        else if (!found)
+            found = try_row(x, row, hit->at, from, &squeezed, next, &status, e);
+    }
     return status;
+}
+
+/* The first anchor that a line break in s[from..to) cuts; lines shorter than any terminal are not wrapped. */
+static bool scan_breaks(const pl_explain *x, size_t from, size_t to, pl__hit *hit)
+{
+    while (from < to) {
+        const char *p = memchr(x->window + from, '\n', to - from);
+        if (!p)
+            return false;
+        size_t end = (size_t)(p - x->window);
+        if (end - from >= NARROWEST && pl__scan_across(x->window, x->n, end, hit) && hit->at >= from)
+            return true;
+        from = end + 1;
+    }
+    return false;
 }
 
 /* Scans what is ready; at the end of the log everything is. */
 static pl_status scan(pl_explain *x, bool last, pl_error *e)
 {
     size_t to = last ? x->n : x->n > AHEAD ? x->n - AHEAD : 0;
-    pl__hit hit;
-    while (x->done < to && pl__scan(x->window, x->done, to, x->n, &hit)) {
-        pl_status status = look(x, &hit, &x->done, e);
+    while (x->done < to) {
+        pl__hit whole, cut;
+        bool found = pl__scan(x->window, x->done, to, x->n, &whole);
+        size_t reach = found ? whole.at : to;
+        if (scan_breaks(x, x->done, reach, &cut) && cut.at < reach)
+            whole = cut;
+        else if (!found)
+            break;
+        pl_status status = look(x, &whole, &x->done, e);
         if (status != PL_OK)
             return status;
     }

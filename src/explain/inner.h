@@ -64,7 +64,7 @@ enum { PL__PARTS = 14 };
 typedef enum pl__what {
     PL__LITERAL, PL__GAP, PL__SKIP_NUMBER, PL__SKIP_WORD,
     PL__REQUESTED, PL__CAPACITY, PL__FREE, PL__PROCESS, PL__ALLOCATED, PL__RESERVED, PL__ALLOWED,
-    PL__IDLE, PL__EXTRA, PL__OTHER_BYTES, PL__OTHER_PID, PL__DEVICE, PL__PID, PL__COUNT, PL__SHAPE, PL__DTYPE
+    PL__IDLE, PL__EXTRA, PL__OTHER_BYTES, PL__OTHER_PID, PL__DEVICE, PL__PID, PL__COUNT, PL__HOST_INDEX, PL__SHAPE, PL__DTYPE
 } pl__what;
 typedef struct pl__part {
     pl__what what;
@@ -120,13 +120,16 @@ typedef struct pl__hit {
 void pl__scan_prepare(void); /* once per process */
 /* The next place in s[from..to) where an anchor begins; text may be read up to s[n). */
 bool pl__scan(const char *s, size_t from, size_t to, size_t n, pl__hit *hit);
+/* The same for an anchor that the line break at s[end] cuts in two (a terminal's width). */
+bool pl__scan_across(const char *s, size_t n, size_t end, pl__hit *hit);
 /* Rows and settings that share an anchor, in the order of their tables. Settings follow rows: their
  * numbers begin at pl__wording_count. */
 const uint16_t *pl__anchor_rows(unsigned anchor, size_t *count);
 
 /* ---- lines ---- */
-size_t pl__line_begin(const char *s, size_t at); /* LF and CR end lines */
+size_t pl__line_begin(const char *s, size_t at); 
 size_t pl__line_end(const char *s, size_t n, size_t at);
+size_t pl__line_next(const char *s, size_t n, size_t end); /* where the line after the one that ends there begins */
 bool pl__has(const char *s, size_t n, const char *word); /* ASCII case ignored */
 size_t pl__find(const char *s, size_t n, const char *word);  /* SIZE_MAX: none */
 bool pl__exact(const char *s, size_t n, const char *word);   /* case matters */

@@ -7,21 +7,31 @@
 /* Of a line longer than this only the part around the place counts: time stays linear. */
 enum { LONGEST_LINE = 8192 };
 
+/* LF, CR, and the two characters "\\n" with which a log inside JSON writes LF. */
+static size_t break_at(const char *s, size_t n, size_t at)
+{
+    if (s[at] == '\n' || s[at] == '\r')
+        return 1;
+    return s[at] == '\\' && at + 1 < n && s[at + 1] == 'n' ? 2 : 0;
+}
+
 size_t pl__line_begin(const char *s, size_t at)
 {
     size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0;
-    while (at > least && s[at - 1] != '\n' && s[at - 1] != '\r')
+    while (at > least && !break_at(s, at, at - 1) && !(at > least + 1 && break_at(s, at, at - 2) == 2))
         at--;
     return at;
 }
 
 size_t pl__line_end(const char *s, size_t n, size_t at)
 {
-    n = pl_min(n, at + LONGEST_LINE);
-    while (at < n && s[at] != '\n' && s[at] != '\r')
+    size_t last = pl_min(n, at + LONGEST_LINE);
+    while (at < last && !break_at(s, n, at))
         at++;
     return at;
 }
+
+size_t pl__line_next(const char *s, size_t n, size_t end) { return end < n ? end + pl_max(1, break_at(s, n, end)) : n; }
 
 size_t pl__find(const char *s, size_t n, const char *word)
 {

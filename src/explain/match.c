@@ -34,7 +34,7 @@ static const struct name {
     {"...", PL__GAP}, {"n", PL__SKIP_NUMBER}, {"w", PL__SKIP_WORD}, {"requested", PL__REQUESTED}, {"capacity", PL__CAPACITY},
     {"free", PL__FREE}, {"process", PL__PROCESS}, {"allocated", PL__ALLOCATED}, {"reserved", PL__RESERVED}, {"allowed", PL__ALLOWED},
     {"idle", PL__IDLE}, {"extra", PL__EXTRA}, {"other", PL__OTHER_BYTES}, {"opid", PL__OTHER_PID}, {"device", PL__DEVICE},
-    {"pid", PL__PID}, {"count", PL__COUNT}, {"shape", PL__SHAPE}, {"dtype", PL__DTYPE},
+    {"pid", PL__PID}, {"count", PL__COUNT}, {"cpu", PL__HOST_INDEX}, {"shape", PL__SHAPE}, {"dtype", PL__DTYPE},
 };
 
 static unsigned unit_of(const char *s, size_t n)
@@ -270,7 +270,7 @@ static size_t capture_parse(const pl__part *part, const char *s, size_t n, uint6
 {
     double ignored;
     switch (part->what) {
-    case PL__DEVICE: case PL__PID: case PL__OTHER_PID: case PL__COUNT: return whole_parse(s, n, value);
+    case PL__DEVICE: case PL__PID: case PL__OTHER_PID: case PL__COUNT: case PL__HOST_INDEX: return whole_parse(s, n, value);
     case PL__SKIP_NUMBER: return digits_parse(s, n, &ignored);
     case PL__SHAPE: return shape_parse(s, n, value);
     case PL__DTYPE: return dtype_parse(s, n, value);

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { WINDOW = PL__ANCHOR_BYTES, BLOCK = 3, FAR = WINDOW - BLOCK + 1, STRIDE = 4 * FAR, HASH_BITS = 13, MOST_ANCHORS = 768, MOST_LINKS = 1024 };
+enum { WINDOW = PL__ANCHOR_BYTES, BLOCK = 3, FAR = WINDOW - BLOCK + 1, STRIDE = 4 * FAR, HASH_BITS = 13, INSIDE_BITS = 16, JOIN = 40, MOST_ANCHORS = 768, MOST_LINKS = 1024 };
 
 static struct anchor {
     pl__slice word;
@@ -20,12 +20,21 @@ static size_t anchor_n;
 static uint16_t links[MOST_LINKS];
 static uint8_t shift[1 << HASH_BITS];
 static uint16_t bucket[1 << HASH_BITS]; /* anchor + 1 */
+static uint8_t inside[1 << (INSIDE_BITS - 3)]; /* a bit for three bytes of some anchor, anywhere in it */
 
 /* Three bytes with bit 5 set, which folds ASCII letters, hashed by multiplication. */
-static inline uint32_t block_hash(const unsigned char *s)
+static inline uint32_t block_mix(const unsigned char *s)
 {
     uint32_t v = (uint32_t)s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16;
-    return ((v | 0x202020u) * 0x9E3779B1u) >> (32 - HASH_BITS);
+    return (v | 0x202020u) * 0x9E3779B1u;
+}
+
+static inline uint32_t block_hash(const unsigned char *s) { return block_mix(s) >> (32 - HASH_BITS); }
+
+static inline bool is_inside(const unsigned char *s)
+{
+    uint32_t h = block_mix(s) >> (32 - INSIDE_BITS);
+    return inside[h >> 3] >> (h & 7) & 1;
 }
 
 static pl__slice word_of(size_t index)
@@ -102,6 +111,8 @@ static void prepare(void)
             uint8_t move = (uint8_t)(WINDOW - BLOCK - at);
             shift[h] = move < shift[h] ? move : shift[h];
         }
+        for (size_t at = 0; at + BLOCK <= anchors[i].word.n; at++)
+            inside[block_mix(s + at) >> (35 - INSIDE_BITS)] |= (uint8_t)(1u << (block_mix(s + at) >> (32 - INSIDE_BITS) & 7));
         uint32_t last = block_hash(s + WINDOW - BLOCK);
         anchors[i].next = bucket[last];
         bucket[last] = (uint16_t)(i + 1);
@@ -162,6 +173,36 @@ bool pl__scan(const char *s, size_t from, size_t to, size_t n, pl__hit *hit)
         if (hit_at(s, n, at, hash, hit))
             return true;
         at++;
+    }
+    return false;
+}
+
+/* An anchor cut by a line break holds three bytes of which two stand on one side of it. */
+bool pl__scan_across(const char *s, size_t n, size_t end, pl__hit *hit)
+{
+    size_t left = end > 0 && s[end - 1] == '\r' ? end - 1 : end, right = end + 1;
+    if (left < 2 || right + 1 >= n)
+        return false;
+    unsigned char four[4] = {(unsigned char)s[left - 2], (unsigned char)s[left - 1], (unsigned char)s[right], (unsigned char)s[right + 1]};
+    if (!is_inside(four) && !is_inside(four + 1))
+        return false;
+    char joined[2 * JOIN];
+    size_t before = pl_min(left, JOIN), after = pl_min(n - right, JOIN);
+    memcpy(joined, s + left - before, before);
+    memcpy(joined + before, s + right, after);
+    size_t total = before + after;
+    for (size_t at = before > WINDOW * 5 ? before - WINDOW * 5 : 0; at < before && at + WINDOW <= total; at++) {
+        uint32_t hash = block_hash((const unsigned char *)joined + at + WINDOW - BLOCK);
+        if (shift[hash] || !hit_at(joined, total, at, hash, hit))
+            continue;
+        size_t kept = 0;
+        for (size_t i = 0; i < hit->count; i++)
+            if (at + anchors[hit->anchors[i]].word.n > before)
+                hit->anchors[kept++] = hit->anchors[i];
+        hit->count = kept;
+        hit->at = left - before + at;
+        if (kept)
+            return true;
     }
     return false;
 }

@@ -150,13 +150,27 @@ static char step(cursor *c)
     return quote ? 0 : space ? ' ' : plain;
 }
 
+/* The line after a break begins with a date, a clock or "3: ", not with the rest of a number. */
+static bool begins_record(const char *s, size_t n)
+{
+    size_t digits = 0;
+    while (digits < n && digits < 6 && pl__digit(s[digits]))
+        digits++;
+    return digits > 0 && digits < n && (s[digits] == '-' || s[digits] == ':' || s[digits] == '/' || (digits == 4 && s[digits] == '.'));
+}
+
 void pl__squeeze(const char *s, size_t n, pl__squeezed *out)
 {
     cursor c = {s, n, 0, true};
     out->n = 0;
-    while (c.at < n && out->n < PL__SQUEEZED) {
+    while (c.at < n && out->n + 1 < PL__SQUEEZED) {
         uint32_t from = (uint32_t)c.at;
+        bool broken = s[c.at] == '\n';
         char plain = step(&c);
+        if (broken && out->n > 0 && pl__digit(out->text[out->n - 1]) && begins_record(s + c.at, n - c.at)) {
+            out->text[out->n] = '\n'; /* keeps two numbers apart */
+            out->from[out->n++] = from;
+        }
         if (plain == 0 || plain == ' ')
             continue;
         out->text[out->n] = pl__lower(plain);

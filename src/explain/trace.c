@@ -216,10 +216,9 @@ static pl_phase phase_of(const walk *w)
     return phases[state];
 }
 
-/* What a line says without the prefix of its writer: from the first of "  File", "Traceback", or the line. */
-static pl__slice without_prefix(const char *s, size_t n)
+static pl__slice without_end(const char *s, size_t n)
 {
-    while (n > 0 && (s[n - 1] == '\r' || s[n - 1] == ' '))
+    while (n > 0 && (s[n - 1] == '\r' || s[n - 1] == ' ' || s[n - 1] == '\\'))
         n--;
     return (pl__slice){s, n};
 }
@@ -231,9 +230,12 @@ pl_phase pl__phase(const char *s, size_t message, pl__who who)
     for (size_t lines = 0; at > least && lines < MOST_LINES; lines++) {
         size_t end = at - 1, begin = pl__line_begin(s, end);
         at = begin;
-        pl__slice line = without_prefix(s + begin, end - begin);
+        pl__slice line = without_end(s + begin, end - begin);
         pl__who writer = pl__who_wrote(line.s, line.n);
         if (writer.kind == PL__RANK && who.kind == PL__RANK && writer.id != who.id)
+            continue;
+        bool json_rest = line.n > 1 && line.s[0] == '"' && (line.s[1] == ',' || line.s[1] == '}'); /* ","stream":"stderr"} */
+        if (line.n == 0 || json_rest)
             continue;
         if (!walk_line(&w, line))
             break;

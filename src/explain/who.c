@@ -72,25 +72,25 @@ static bool launcher_prefix(const char *s, size_t n, uint64_t *rank)
     return width && width < 5 && at + width + 1 < n && s[at + width] == ':' && s[at + width + 1] == ' ';
 }
 
-/* "host:3063025:3066048 [0] file.cc:49 NCCL WARN" */
+/* "host:3063025:3066048 [0] file.cc:49 NCCL WARN", behind whatever other prefix. */
 static bool nccl_prefix(const char *s, size_t n, pl__who *who)
 {
-    size_t end = 0;
-    while (end < n && s[end] != ' ')
-        end++;
-    size_t at = end, colons = 0;
-    while (at > 0 && (pl__digit(s[at - 1]) || s[at - 1] == ':')) {
-        colons += s[at - 1] == ':';
-        at--;
-        if (colons == 2)
-            break;
+    for (size_t end = 0; end + 4 < n; end++) {
+        if (s[end] != ' ' || s[end + 1] != '[' || end == 0 || !pl__digit(s[end - 1]))
+            continue;
+        size_t at = end, colons = 0;
+        while (at > 0 && colons < 2 && (pl__digit(s[at - 1]) || s[at - 1] == ':'))
+            colons += s[--at] == ':';
+        uint64_t device;
+        if (colons < 2 || at == 0 || !number_at(s + end + 2, n - end - 2, &device))
+            continue;
+        if (number_at(s + at + 1, n - at - 1, &who->id) < 3 && pl__digit(s[at - 1]))
+            continue; /* a clock: 12:30:05 [0] */
+        who->kind = PL__PID_OF;
+        who->device = device;
+        return true;
     }
-    uint64_t device;
-    if (colons != 2 || end + 3 >= n || s[end + 1] != '[' || !number_at(s + end + 2, n - end - 2, &device))
-        return false;
-    who->kind = PL__PID_OF;
-    who->device = device;
-    return number_at(s + at + 1, n - at - 1, &who->id) > 0;
+    return false;
 }
 
 /* "vllm-1  | " of docker compose: the name's hash. */
