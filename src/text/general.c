@@ -21,9 +21,19 @@ static size_t piece_bytes(const pl_tokenizer *t, size_t text_bytes, uint32_t sta
 
 static size_t span_bytes(size_t n) { return pl_round_up(n * (1 + sizeof(uint32_t)), 64); }
 
+static size_t frame_bytes(const pl_tokenizer *t)
+{
+    bool regex = false;
+    for (uint32_t i = 0; i < t->normalizer_count; i++)
+        regex |= t->normalizers[i].regex != NULL;
+    for (uint32_t i = 0; i < t->splitter_count; i++)
+        regex |= t->splitters[i].regex != NULL;
+    return regex ? PL__FRAMES * sizeof(pl__frame) : 0;
+}
+
 size_t pl__general_workspace(const pl_tokenizer *t, size_t text_bytes)
 {
-    size_t bytes = 2 * span_bytes(normalized_bytes(t, text_bytes)) + sizeof(pl__run) + 64;
+    size_t bytes = 2 * span_bytes(normalized_bytes(t, text_bytes)) + sizeof(pl__run) + 64 + frame_bytes(t);
     for (uint32_t i = 0; i < t->splitter_count; i++)
         if (pl__split_writes(t, i))
             bytes += span_bytes(piece_bytes(t, text_bytes, i + 1));
@@ -49,6 +59,8 @@ static pl__run *lay_run(const pl_tokenizer *t, void *workspace, size_t text_byte
     pl__run *r = workspace;
     *r = (pl__run){.t = t};
     char *at = (char *)workspace + pl_round_up(sizeof *r, 64);
+    r->frames = (pl__frames){(pl__frame *)at, PL__FRAMES};
+    at += frame_bytes(t);
     at = lay_span(at, normalized_bytes(t, text_bytes), &r->a);
     at = lay_span(at, normalized_bytes(t, text_bytes), &r->b);
     for (uint32_t i = 0; i < t->splitter_count; i++)
@@ -150,7 +162,7 @@ static pl_status read_segment(pl__run *r, size_t from, size_t to, bool open)
             a->from[i - from] = (c & 0xC0) == 0x80 ? a->from[i - from - 1] : (uint32_t)i;
         }
         a->origin = (uint32_t)from;
-        pl_status status = pl__normalize(r->t, a, &r->b, open, r->e);
+        pl_status status = pl__normalize(r->t, r->frames, a, &r->b, open, r->e);
         if (status)
             return status;
     }

@@ -14,6 +14,7 @@ typedef struct pl__run {
     const char *raw;
     pl__span a, b;                       /* the segment being normalised */
     pl__span stages[PL__MOST_SPLITTERS]; /* what a pre-tokenizer that changes text has made of its piece */
+    pl__frames frames;                   /* of regular expressions */
     void *scratch;                       /* of the model */
     pl__sink *sink;
     bool more; /* the window's end was needed to know how it goes on */

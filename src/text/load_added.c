@@ -51,7 +51,7 @@ static pl_status make_spans(pl__load *l, size_t longest, pl__span spans[2])
 }
 
 /* The pattern of a token that is looked for in normalised text. */
-static pl_status make_pattern(pl__load *l, const char *where, pl__span spans[2], pl__added_token *token)
+static pl_status make_pattern(pl__load *l, const char *where, pl__frames frames, pl__span spans[2], pl__added_token *token)
 {
     token->pattern = token->content;
     token->pattern_bytes = token->content_bytes;
@@ -61,7 +61,7 @@ static pl_status make_pattern(pl__load *l, const char *where, pl__span spans[2],
     memset(spans[0].from, 0, token->content_bytes * sizeof *spans[0].from);
     spans[0].n = token->content_bytes;
     spans[0].full = false;
-    pl_status status = pl__normalize(l->t, &spans[0], &spans[1], false, l->e);
+    pl_status status = pl__normalize(l->t, frames, &spans[0], &spans[1], false, l->e);
     if (status)
         return status;
     if (spans[0].full)
@@ -162,8 +162,9 @@ static pl_status parse_all(pl__load *l, uint32_t count)
     for (i = 0; i < count; i++)
         longest = pl_max(longest, tokens[i].content_bytes);
     pl__span spans[2];
+    pl__frames frames = {pl_region_take(&l->scratch, PL__FRAMES * sizeof(pl__frame)), PL__FRAMES};
     if (!status)
-        status = make_spans(l, longest, spans);
+        status = frames.at ? make_spans(l, longest, spans) : pl__load_no_memory(l);
     if (status)
         return status;
     for (i = 0; i < count; i++) {
@@ -171,7 +172,7 @@ static pl_status parse_all(pl__load *l, uint32_t count)
             continue;
         char where[64];
         snprintf(where, sizeof where, "added_tokens[%u]", i);
-        status = make_pattern(l, where, spans, &tokens[i]);
+        status = make_pattern(l, where, frames, spans, &tokens[i]);
         if (status)
             return status;
         tokens[t->added_count++] = tokens[i];

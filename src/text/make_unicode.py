@@ -22,6 +22,21 @@ from tokenizers import pre_tokenizers as P
 PINNED = "0.23.3"
 ALL = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 CATEGORIES = "Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co".split()
+# Unicode's scripts by name; what the library does not know is left out.
+SCRIPTS = """Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki
+Bopomofo Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common
+Coptic Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs Elbasan
+Elymaic Ethiopic Garay Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi Gurmukhi Gurung_Khema Han Hangul
+Hanifi_Rohingya Hanunoo Hatran Hebrew Hiragana Imperial_Aramaic Inherited Inscriptional_Pahlavi Inscriptional_Parthian Javanese
+Kaithi Kannada Katakana Kawi Kayah_Li Kharoshthi Khitan_Small_Script Khmer Khojki Khudawadi Kirat_Rai Lao Latin Lepcha Limbu
+Linear_A Linear_B Lisu Lycian Lydian Mahajani Makasar Malayalam Mandaic Manichaean Marchen Masaram_Gondi Medefaidrin
+Meetei_Mayek Mende_Kikakui Meroitic_Cursive Meroitic_Hieroglyphs Miao Modi Mongolian Mro Multani Myanmar Nabataean Nag_Mundari
+Nandinagari New_Tai_Lue Newa Nko Nushu Nyiakeng_Puachue_Hmong Ogham Ol_Chiki Ol_Onal Old_Hungarian Old_Italic
+Old_North_Arabian Old_Permic Old_Persian Old_Sogdian Old_South_Arabian Old_Turkic Old_Uyghur Oriya Osage Osmanya Pahawh_Hmong
+Palmyrene Pau_Cin_Hau Phags_Pa Phoenician Psalter_Pahlavi Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham
+SignWriting Sinhala Sogdian Sora_Sompeng Soyombo Sundanese Sunuwar Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham
+Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Vai Vithkuqi
+Wancho Warang_Citi Yezidi Yi Zanabazar_Square""".split()
 L, V, T = range(0x1100, 0x1113), range(0x1161, 0x1176), range(0x11A8, 0x11C3)
 SYLLABLES = range(0xAC00, 0xD7A4)
 
@@ -214,6 +229,24 @@ def scripts():
     return number
 
 
+def onig_scripts():
+    """\\p{Han} and the others, and their names in small letters without marks."""
+    names, number = [], {}
+    for name in SCRIPTS:
+        try:
+            Regex(r"\p{%s}" % name)
+        except Exception:
+            continue
+        names.append(name)
+        for c in matched(r"\p{%s}" % name):
+            assert c not in number
+            number[c] = len(names)
+    three_stage("onig_script", number, "uint8_t")
+    words = [n.replace("_", "").lower() for n in names]
+    print("const char *const pl__onig_script_names[] = {" + ",".join(f'"{w}"' for w in words) + "};")
+    print(f"const uint32_t pl__onig_scripts = {len(words)};\n")
+
+
 # ---- writing ----
 
 
@@ -236,7 +269,7 @@ def array(name, values, kind):
     line = ""
     for v in values:
         word = f"{v},"
-        if len(line) + len(word) > 950:
+        if len(line) + len(word) > 1150:
             print(line)
             line = ""
         line += word
@@ -284,6 +317,8 @@ def main():
             category[c] |= 32 << i
     three_stage("onig", category, "uint8_t")
 
+    onig_scripts()
+
     grapheme = {}
     for i, group in enumerate((control, extend, prepend, pict, letters)):
         for c in group:
@@ -309,6 +344,7 @@ def main():
             lowers[c] = deltas.index(delta)
     three_stage("lower", lowers, "uint8_t")
     array("pl__lower_delta", deltas, "int32_t")
+    print(f"const uint32_t pl__lower_deltas = {len(deltas)};\n")
 
     pool, entries = b"", {}
     for c in ALL:

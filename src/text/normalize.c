@@ -1,6 +1,5 @@
 #include "text/normalize.h"
 
-#include "text/regex.h"
 #include "text/unicode.h"
 
 #include <string.h>
@@ -153,12 +152,12 @@ static void put_text(pl__span *out, const char *text, size_t n, uint32_t from)
 
 /* Every match becomes the content, which belongs to the last character of what it replaces. An open
  * end leaves undecided what a match could still reach: it is not given. */
-static pl_status replace(const pl_tokenizer *t, const pl__normalizer *norm, const pl__span *in, pl__span *out, bool open, pl_error *e)
+static pl_status replace(const pl_tokenizer *t, const pl__normalizer *norm, pl__frames frames, const pl__span *in, pl__span *out, bool open, pl_error *e)
 {
     pl__matcher m;
     pl__match match;
     size_t done = 0;
-    pl__matcher_init(&m, norm->regex, norm->text, norm->text_bytes, in->text, in->n, open);
+    pl__matcher_init(&m, norm->regex, frames, norm->text, norm->text_bytes, in->text, in->n, open);
     while (pl__matcher_next(&m, &match)) {
         pl__span_copy(out, in, done, match.start);
         put_text(out, norm->content, norm->content_bytes, match.stop > 0 ? in->from[match.stop - 1] : in->origin | PL__EMPTY);
@@ -197,8 +196,6 @@ uint32_t pl__byte_character(unsigned char byte)
 
 /* ---- in order ---- */
 
-static pl_status step(const pl_tokenizer *t, const pl__normalizer *norm, pl__span **in, pl__span **out, bool open, pl_error *e);
-
 static void swap(pl__span **in, pl__span **out)
 {
     pl__span *empty = *in;
@@ -232,7 +229,7 @@ static void bert(const pl__normalizer *norm, pl__span **in, pl__span **out)
     }
 }
 
-static pl_status step(const pl_tokenizer *t, const pl__normalizer *norm, pl__span **in, pl__span **out, bool open, pl_error *e)
+static pl_status step(const pl_tokenizer *t, const pl__normalizer *norm, pl__frames frames, pl__span **in, pl__span **out, bool open, pl_error *e)
 {
     pl_status status = PL_OK;
     switch (norm->kind) {
@@ -243,7 +240,7 @@ static pl_status step(const pl_tokenizer *t, const pl__normalizer *norm, pl__spa
     case PL__NORM_LOWERCASE: lowercase(*in, *out); break;
     case PL__NORM_NMT: nmt(*in, *out); break;
     case PL__NORM_PRECOMPILED: pl__normalize_precompiled(norm->charsmap, *in, *out); break;
-    case PL__NORM_REPLACE: status = replace(t, norm, *in, *out, open, e); break;
+    case PL__NORM_REPLACE: status = replace(t, norm, frames, *in, *out, open, e); break;
     case PL__NORM_PREPEND: prepend(norm, *in, *out); break;
     case PL__NORM_BYTE_LEVEL: byte_level(*in, *out); break;
     }
@@ -251,13 +248,13 @@ static pl_status step(const pl_tokenizer *t, const pl__normalizer *norm, pl__spa
     return status;
 }
 
-pl_status pl__normalize(const pl_tokenizer *t, pl__span *a, pl__span *b, bool open, pl_error *e)
+pl_status pl__normalize(const pl_tokenizer *t, pl__frames frames, pl__span *a, pl__span *b, bool open, pl_error *e)
 {
     pl__span *in = a, *out = b;
     b->n = 0;
     b->full = false;
     for (uint32_t i = 0; i < t->normalizer_count; i++) {
-        pl_status status = step(t, &t->normalizers[i], &in, &out, open, e);
+        pl_status status = step(t, &t->normalizers[i], frames, &in, &out, open, e);
         if (status)
             return status;
     }

@@ -7,6 +7,7 @@
 #ifndef PL_TEXT_NORMALIZE_H
 #define PL_TEXT_NORMALIZE_H
 
+#include "text/regex.h"
 #include "text/tokenizer.h"
 
 #define PL__EMPTY 0x80000000u
@@ -33,8 +34,8 @@ typedef struct pl__transform {
 void pl__transform_put(pl__transform *x, uint32_t c, int change);
 
 /* Runs the steps over a and b, ping-pong; *a ends with the result. `open`: text follows that is not
- * there; then only what cannot change by it is given. */
-pl_status pl__normalize(const pl_tokenizer *t, pl__span *a, pl__span *b, bool open, pl_error *e);
+ * there; then only what cannot change by it is given. frames: for regular expressions. */
+pl_status pl__normalize(const pl_tokenizer *t, pl__frames frames, pl__span *a, pl__span *b, bool open, pl_error *e);
 
 /* How many bytes one byte of text may become under the steps (an upper bound for common text; what
  * grows more is refused when it does not fit). */

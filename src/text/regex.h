@@ -11,6 +11,17 @@ typedef struct pl__regex pl__regex;
  * has that is not supported or wrong, and where. */
 pl_status pl__regex_compile(pl_region *region, pl_region *scratch, const char *text, size_t n, const pl__regex **out, char why[128]);
 
+/* Places to go back to. A match that needs more than there are is given up. */
+typedef struct pl__frame {
+    uint32_t kind, pc;
+    size_t at, low;
+} pl__frame;
+typedef struct pl__frames {
+    pl__frame *at;
+    size_t count;
+} pl__frames;
+enum { PL__FRAMES = 4096 };
+
 typedef struct pl__match {
     size_t start, stop;
 } pl__match;
@@ -18,6 +29,7 @@ typedef struct pl__match {
 /* Goes through the matches of a regex, or of a literal text (regex NULL), in text[0..n). */
 typedef struct pl__matcher {
     const pl__regex *regex;
+    pl__frames frames;
     const char *literal;
     size_t literal_bytes;
     const char *text;
@@ -30,12 +42,12 @@ typedef struct pl__matcher {
     bool matched;
 } pl__matcher;
 
-void pl__matcher_init(pl__matcher *m, const pl__regex *regex, const char *literal, size_t literal_bytes, const char *text, size_t n, bool open);
+void pl__matcher_init(pl__matcher *m, const pl__regex *regex, pl__frames frames, const char *literal, size_t literal_bytes, const char *text, size_t n, bool open);
 bool pl__matcher_next(pl__matcher *m, pl__match *match);
 
 /* One search: the first match at or after `from`. hit_end: the answer read or asked for the end of
  * the text; *reached: where the attempt began that did so first. */
 typedef enum pl__searched { PL__SEARCH_NONE, PL__SEARCH_FOUND, PL__SEARCH_FAILED } pl__searched;
-pl__searched pl__regex_search(const pl__regex *r, const char *text, size_t n, size_t from, pl__match *match, size_t *reached);
+pl__searched pl__regex_search(const pl__regex *r, pl__frames frames, const char *text, size_t n, size_t from, pl__match *match, size_t *reached);
 
 #endif

@@ -1,7 +1,6 @@
 /* The pre-tokenizers. Most of them are a pattern (a set of characters or a regular expression) that
  * cuts a piece into parts that match and parts between, and a rule for what becomes of the matches. */
 #include "text/general.h"
-#include "text/regex.h"
 #include "text/unicode.h"
 
 #include <string.h>
@@ -194,7 +193,7 @@ static pl_status split_by(pl__run *r, uint32_t stage, const pl__splitter *s, pl_
 {
     parts p = {.s = s, .piece = piece, .at = piece.from, .invert = invert};
     if (s->kind == PL__SPLIT_PATTERN || s->kind == PL__SPLIT_BYTE_LEVEL)
-        pl__matcher_init(&p.matcher, s->regex, s->text, s->text_bytes, piece.span->text + piece.from, piece.to - piece.from, piece.open);
+        pl__matcher_init(&p.matcher, s->regex, r->frames, s->text, s->text_bytes, piece.span->text + piece.from, piece.to - piece.from, piece.open);
     return split_parts(r, stage, &p, behavior);
 }
 
@@ -348,7 +347,7 @@ static pl_status split_byte_level(pl__run *r, uint32_t stage, pl__piece piece)
     if (!s->use_regex)
         return leave_byte_level(r, stage, piece);
     parts p = {.s = s, .piece = piece, .at = piece.from};
-    pl__matcher_init(&p.matcher, s->regex, NULL, 0, piece.span->text + piece.from, piece.to - piece.from, piece.open);
+    pl__matcher_init(&p.matcher, s->regex, r->frames, NULL, 0, piece.span->text + piece.from, piece.to - piece.from, piece.open);
     part next;
     pl_status status = PL_OK;
     while (!status && !pl__run_ends(r) && next_part(&p, &next))

@@ -30,6 +30,10 @@ enum { PL__CN, PL__LU, PL__LL, PL__LT, PL__LM, PL__LO, PL__MN, PL__MC, PL__ME, P
 enum { PL__ONIG_CATEGORY = 31, PL__ONIG_WORD = 32, PL__ONIG_ALPHA = 64, PL__ONIG_UPPER = 128 };
 PL__UNICODE_TABLE(onig, uint8_t)
 
+PL__UNICODE_TABLE(onig_script, uint8_t) /* 0: none; else index + 1 into the names */
+extern const char *const pl__onig_script_names[]; /* "oldturkic" */
+extern const uint32_t pl__onig_scripts;
+
 /* Grapheme clusters. EXTEND_LINKER is a linker of Indic conjuncts, EXTEND_END ends a conjunct. */
 enum { PL__GRAPHEME_OTHER, PL__GRAPHEME_CONTROL, PL__GRAPHEME_EXTEND, PL__GRAPHEME_PREPEND, PL__GRAPHEME_PICTURE, PL__GRAPHEME_CONJUNCT, PL__GRAPHEME_EXTEND_LINKER, PL__GRAPHEME_EXTEND_END };
 PL__UNICODE_TABLE(grapheme, uint8_t)
@@ -42,6 +46,7 @@ PL__UNICODE_TABLE(decomposition, uint16_t) /* offset + 1 into pl__decomposition_
 /* The one lower case of two characters (U+0130) has this delta. */
 enum { PL__LOWER_TWO = 0x110000 };
 extern const int32_t pl__lower_delta[];
+extern const uint32_t pl__lower_deltas; /* how many */
 /* Per entry: bytes and text of the canonical form, then of the compatible one; 0 bytes: the former
  * is the character itself, the latter is the former. */
 extern const uint8_t pl__decomposition_pool[];
