@@ -176,13 +176,26 @@ static bool is_source(const sight *v)
     return any(v->after, v->after_n, after, PL_COUNT(after));
 }
 
+/* The line below is a row of dashes: a heading. */
+static bool underlined(const pl__place *p)
+{
+    size_t begin = pl__line_next(p->s, p->n, p->line_end), end = pl__line_end(p->s, p->n, begin);
+    while (begin < end && (p->s[begin] == '-' || p->s[begin] == '=' || p->s[begin] == '~'))
+        begin++;
+    return begin == end && end > 2 && (p->s[end - 1] == '-' || p->s[end - 1] == '=' || p->s[end - 1] == '~');
+}
+
 /* Headings, list items, comments, quotes: the marks of documentation at the start of a line. */
 static bool is_document(const sight *v, unsigned traits)
 {
     const char *s = v->rest;
     if (v->rest_n == 0)
-        return false;
-    if (s[0] == '#' && !(traits & PL__CODE))
+        return underlined(v->p) || (v->before_n > 0 && v->before[0] == '|' && memchr(v->after, '|', v->after_n));
+    if (s[0] == '#' && !(traits & PL__CODE) && !begins(s, "##["))
+        return true;
+    if (v->before[0] == '|' && memchr(v->after, '|', v->after_n)) /* a row of a table */
+        return true;
+    if (s[0] == '<' && v->rest_n > 2 && pl__letter(s[1]) && !begins(s, "<class") && v->before[v->before_n - 1] == '>')
         return true;
     return begins(s, "* ") || begins(s, "- ") || begins(s, "<li") || begins(s, "<h") || begins(s, "<p") || begins(s, "+ ") || begins(s, "+++") || begins(s, "; ");
 }
@@ -389,6 +402,18 @@ static bool some_workers(const pl__place *p)
     return end > at && !(end - at == 1 && p->s[at] == '0');
 }
 
+/* "out of memory" without more: alone beside a line that tells of a failure, or right after "error:". */
+static bool two_words(const sight *v)
+{
+    bool over = v->after_n == 0 || strcmp(v->after, ".") == 0 || strcmp(v->after, "!") == 0 || begins(v->after, "\n");
+    if (!over || is_source(v) || is_document(v, 0) || is_prose(v))
+        return false;
+    if (v->rest_n == 0)
+        return beside_failure(v->p);
+    char last = v->rest[v->rest_n - 1];
+    return (last == ':' || last == '-' || last == ',') && error_before(v);
+}
+
 static bool special(const pl__wording *w, const sight *v, const pl__figures *f)
 {
     const char *name = w->name;
@@ -404,8 +429,8 @@ static bool special(const pl__wording *w, const sight *v, const pl__figures *f)
         return slurm_state(v);
     if (strcmp(name, "cgroup-events") == 0)
         return v->after_n == 0 && (v->rest_n == 0 || pl__exact(v->before, v->before_n, "memory.") || pl__exact(v->before, v->before_n, "cgroup"));
-    if (strcmp(name, "alone") == 0)
-        return v->rest_n == 0 && (v->after_n == 0 || strcmp(v->after, ".") == 0 || strcmp(v->after, "!") == 0) && beside_failure(v->p);
+    if (strcmp(name, "alone") == 0 || strcmp(name, "lua") == 0)
+        return two_words(v);
     if (strcmp(name, "ray-workers") == 0)
         return some_workers(v->p);
     if (strcmp(name, "earlyoom-old") == 0)
@@ -430,6 +455,8 @@ bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f
     size_t near = p->begin > 160 ? p->begin - 160 : 0;
     if (w->family == PL__CPU && pl__exact(p->s + near, p->begin - near, "mlock"))
         return false; /* a limit on locked pages, not a shortage */
+    if (begins(v.after, " in static TLS"))
+        return false; /* the loader's own small table */
     if ((w->traits & PL__COUNTED) && f->value[PL__COUNT] == 0)
         return false;
     if (w->traits & PL__SPECIAL)

@@ -81,7 +81,7 @@ static const struct hint {
     {"external/org_tensorflow", PL_FRAMEWORK_JAX}, {"XlaRuntimeError", PL_FRAMEWORK_JAX}, {"onnxruntime", PL_FRAMEWORK_ONNXRUNTIME}, {"ONNXRuntime", PL_FRAMEWORK_ONNXRUNTIME}, {"ggml", PL_FRAMEWORK_LLAMA},
     {"llama_", PL_FRAMEWORK_LLAMA}, {"llama.cpp", PL_FRAMEWORK_LLAMA}, {"whisper_", PL_FRAMEWORK_LLAMA}, {"ollama", PL_FRAMEWORK_OLLAMA}, {"llama runner", PL_FRAMEWORK_OLLAMA}, {"text_embeddings", PL_FRAMEWORK_TEI},
     {"text-embeddings", PL_FRAMEWORK_TEI}, {"cupy", PL_FRAMEWORK_OTHER}, {"numba", PL_FRAMEWORK_OTHER}, {"rmm", PL_FRAMEWORK_OTHER}, {"cudf", PL_FRAMEWORK_OTHER}, {"xgboost", PL_FRAMEWORK_OTHER},
-    {"paddle", PL_FRAMEWORK_OTHER}, {"mxnet", PL_FRAMEWORK_OTHER}, {"faiss", PL_FRAMEWORK_OTHER}, {"[TRT]", PL_FRAMEWORK_OTHER}, {"TensorRT", PL_FRAMEWORK_OTHER}, {"ctranslate2", PL_FRAMEWORK_OTHER},
+    {"paddle", PL_FRAMEWORK_OTHER}, {"mxnet", PL_FRAMEWORK_OTHER}, {"faiss", PL_FRAMEWORK_OTHER}, {"[TRT]", PL_FRAMEWORK_OTHER}, {"TensorRT", PL_FRAMEWORK_OTHER}, {"ctranslate2", PL_FRAMEWORK_OTHER}, {"mlx", PL_FRAMEWORK_OTHER}, {"[METAL]", PL_FRAMEWORK_OTHER},
     {"loss", PL_FRAMEWORK_COUNT}, {"poch", PL_FRAMEWORK_COUNT}, {"backward", PL_FRAMEWORK_COUNT}, {"optimizer", PL_FRAMEWORK_COUNT}, {"training", PL_FRAMEWORK_COUNT}, {"rainer", PL_FRAMEWORK_COUNT},
 };
 
@@ -131,6 +131,7 @@ static pl__hints hints_at(pl_explain *x, const pl__place *p)
     size_t line_end = pl_min(p->line_end, p->end + CONTEXT_AFTER);
     size_t line = p->begin - p->line > CONTEXT_AFTER ? p->begin - CONTEXT_AFTER : p->line;
     h.line = named_in(x->window + line, line_end - line);
+    h.gpu = pl__has(x->window + line, line_end - line, "cuda") || pl__has(x->window + line, line_end - line, "gpu") || pl__has(x->window + line, line_end - line, "hip");
     uint64_t nearest = 0, now = x->base + p->begin;
     for (int i = 0; i < PL_FRAMEWORK_COUNT; i++) {
         if (x->seen[i] == 0 || now - x->seen[i] > 3 * CONTEXT)

@@ -178,7 +178,7 @@ typedef struct pl__hints {
     uint32_t line;    /* frameworks named on the message's line, a bit each */
     uint32_t around;  /* and in the text around it */
     pl_framework nearest; /* PL_FRAMEWORK_COUNT: none */
-    bool training;
+    bool training, gpu; /* gpu: the line names one */
 } pl__hints;
 typedef struct pl__message {
     const pl__wording *w;

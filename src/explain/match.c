@@ -202,6 +202,19 @@ static size_t digits_parse(const char *s, size_t n, double *value)
     return digits ? at : 0;
 }
 
+/* A whole number to the byte, where a double would round it. */
+static bool exact_parse(const char *s, size_t n, unsigned shift, uint64_t *bytes)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == ',')
+            continue;
+        if (!pl__digit(s[i]) || !pl_mul(v, 10, &v) || !pl_add(v, (uint64_t)(s[i] - '0'), &v))
+            return false;
+    }
+    return pl_mul(v, 1ULL << shift, bytes) && *bytes != PL_NOT_GIVEN;
+}
+
 /* All sizes are binary: every program of the table divides by 1024, whatever it prints. */
 size_t pl__size_parse(const char *s, size_t n, unsigned default_unit, uint64_t *bytes)
 {
@@ -212,9 +225,11 @@ size_t pl__size_parse(const char *s, size_t n, unsigned default_unit, uint64_t *
     unsigned shift = default_unit;
     size_t unit = unit_parse(s + number, n - number, !memchr(s, '.', number), &shift);
     double size = value * (double)(1ULL << shift);
-    if (!(size < 1e19))
+    bool whole = !memchr(s, '.', number);
+    if (whole ? !exact_parse(s, number, shift, bytes) : !(size < 1.8e19))
         return 0;
-    *bytes = (uint64_t)(size + 0.5);
+    if (!whole)
+        *bytes = (uint64_t)(size + 0.5);
     if (!unit && number > 1 && s[number - 1] == '.')
         number--; /* the sentence's full stop */
     return number + unit;
