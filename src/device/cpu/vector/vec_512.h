@@ -28,8 +28,8 @@ static inline vf vf_with_sign(vf magnitude, vf sign)
 }
 
 /* ---- masks ---- */
-static inline vm vm_first(size_t n) { return n >= 16 ? (vm)0xFFFF : (vm)((1u << n) - 1); }
-static inline vm vm_between(size_t from, size_t to) { return (vm)(vm_first(to) & ~vm_first(from)); }
+static inline vm vm_first(size_t n) { return (vm)(n >= 16 ? 0xFFFFu : (1u << n) - 1); }
+static inline vm vm_between(size_t from, size_t to) { return _kandn_mask16(vm_first(from), vm_first(to)); }
 static inline vm vf_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 static inline vm vf_equal(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 static inline vm vf_is_nan(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
