@@ -220,6 +220,8 @@ static void torch_by_phase(list *l)
 
 static void torch_limit(list *l)
 {
+    if (row_is(l, "mps") && l->job->mps_unlimited)
+        return;
     if (row_is(l, "mps"))
         add(l, PL_NOT_GIVEN, "Let PyTorch use more of the Mac's memory: PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0 (the system may begin to swap)");
     else

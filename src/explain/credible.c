@@ -288,7 +288,7 @@ static bool alone_on_line(const sight *v)
 static bool other_reason(const pl__place *p)
 {
     static const char *const words[] = {"TIME LIMIT", "time limit", "DUE TO", "kill -9", "pkill", "PREEMPT", "preempt", "docker stop", "docker kill", "\"OOMKilled\": false", "\"OOMKilled\":false",
-        "iveness probe", "OOMKilled=false", "walltime", "Keyboard", "kill -KILL", "OOMKilled: false", "scancel", "timeout: sending signal", "timed out after", "was cancelled by", "Stopping 1/", "due to timeout"};
+        "iveness probe", "OOMKilled=false", "walltime", "Keyboard", "kill -KILL", "OOMKilled: false", "OOMKilled:false", "scancel", "timeout: sending signal", "timed out after", "was cancelled by", "Stopping 1/", "due to timeout"};
     size_t begin = p->begin > AROUND ? p->begin - AROUND : 0, end = pl_min(p->n, p->end + AROUND);
     return any(p->s + begin, end - begin, words, PL_COUNT(words));
 }

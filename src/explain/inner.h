@@ -166,7 +166,7 @@ typedef struct pl__job {
     double utilization, fraction; /* of the device that a server may take; below 0: not shown */
     bool training, trainer, sentence_transformers, accelerate, diffusers, lightning, slurm, kubernetes, docker, vllm, sglang, tgi;
     bool checkpointing, half, quantized, lora, small_optimizer, sharded, offload, expandable, flash, no_grad, eager, kv_small, eval_moves, growth,
-        no_preallocate, device_map, bucketed, split_conf;
+        no_preallocate, device_map, bucketed, split_conf, mps_unlimited;
 } pl__job;
 void pl__job_init(pl__job *job);
 size_t pl__setting_count(void);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-typedef enum form { NUMBER, REAL, SWITCH, PRESENT, DTYPE, CONF } form;
+typedef enum form { NUMBER, REAL, SWITCH, PRESENT, DTYPE, CONF, UNHINTED } form;
 
 typedef struct setting {
     const char *anchor; /* what the scanner looks for, lower case */
@@ -45,7 +45,7 @@ static const setting settings[] = {
     {"slurmstepd", PRESENT, AT(slurm)}, {"#sbatch", PRESENT, AT(slurm)}, {"srun: error", PRESENT, AT(slurm)}, {"/kubepods", PRESENT, AT(kubernetes)}, {"kubelet", PRESENT, AT(kubernetes)}, {"/docker/", PRESENT, AT(docker)}, {"device_map", PRESENT, AT(device_map)},
     {"vllmworker", PRESENT, AT(vllm)}, {"vllm/v1", PRESENT, AT(vllm)}, {"vllm/worker", PRESENT, AT(vllm)}, {"vllm.entrypoints", PRESENT, AT(vllm)}, {"vllm serve", PRESENT, AT(vllm)}, {"vllm/engine", PRESENT, AT(vllm)}, {"enginecore", PRESENT, AT(vllm)},
     {"vllm/model_executor", PRESENT, AT(vllm)}, {"sglang/srt", PRESENT, AT(sglang)}, {"sglang.launch_server", PRESENT, AT(sglang)}, {"text_generation_server", PRESENT, AT(tgi)}, {"text_generation_launcher", PRESENT, AT(tgi)}, {"text-generation-launcher", PRESENT, AT(tgi)},
-    {"group_by_length", SWITCH, AT(bucketed)}, {"conf=max_split_size_mb", PRESENT, AT(split_conf)},
+    {"mps_high_watermark_ratio", UNHINTED, AT(mps_unlimited)}, {"group_by_length", SWITCH, AT(bucketed)}, {"conf=max_split_size_mb", PRESENT, AT(split_conf)},
 };
 
 void pl__job_init(pl__job *job)
@@ -159,6 +159,9 @@ void pl__setting_read(size_t index, const char *s, size_t n, size_t at, pl__job 
     case SWITCH: read_switch(s, n, at, end, member); break;
     case DTYPE: read_dtype(s, n, end, member); break;
     case CONF: read_conf(s, n, at, end, member); break;
+    case UNHINTED: /* named by the user, not by the message's own "Use PYTORCH_..." */
+        *(bool *)member = *(bool *)member || !pl__has(s + (at > 12 ? at - 12 : 0), pl_min(at, 12), "use pytorch");
+        break;
     case PRESENT: *(bool *)member = true; break;
     }
 }
