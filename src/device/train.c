@@ -5,8 +5,16 @@
 
 const pl_train_kernels *pl_train_kernels_of(pl_isa isa, pl_dtype compute)
 {
-    (void)isa;
-    return compute == PL_BF16 ? &pl__train_reference_bf16 : &pl__train_reference_f32;
+    bool bf16 = compute == PL_BF16;
+    switch (isa) {
+    case PL_ISA_AMX:
+    case PL_ISA_AVX512_BF16:
+    case PL_ISA_AVX512: return bf16 ? &pl__train_avx512_bf16 : &pl__train_avx512_f32;
+    case PL_ISA_AVX2: return bf16 ? &pl__train_avx2_bf16 : &pl__train_avx2_f32;
+    case PL_ISA_REFERENCE:
+    case PL_ISA_COUNT: break;
+    }
+    return bf16 ? &pl__train_reference_bf16 : &pl__train_reference_f32;
 }
 
 /* The finaliser of SplitMix64 (Steele, Lea & Flood 2014). */

@@ -6,5 +6,7 @@
 #include "device/train.h"
 
 extern const pl_train_kernels pl__train_reference_f32, pl__train_reference_bf16;
+extern const pl_train_kernels pl__train_avx2_f32, pl__train_avx2_bf16;
+extern const pl_train_kernels pl__train_avx512_f32, pl__train_avx512_bf16;
 
 #endif

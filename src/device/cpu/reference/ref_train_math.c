@@ -14,21 +14,31 @@ static float gelu_slope(float x)
     return fmaf(y * PL_ROOT_INVERSE_2_PI, pl__ref_exp(-0.5f * y * y), below);
 }
 
-/* With y (1 + tanh u) / 2: (1 + t) / 2 + y u' (1 - t^2) / 2 */
-static float gelu_new_slope(float x)
+/* s = sigmoid(z); returns its slope s (1 - s) = e / (1 + e)^2, e = exp(-|z|), without cancellation */
+static float sigmoid_slope(float z, float *s)
 {
-    float y = clip(x, -PL_GELU_SLOPE_MOST, PL_GELU_SLOPE_MOST);
-    float t = pl__ref_tanh(PL_SQRT_2_OVER_PI * (y + PL_GELU_CUBE * y * y * y));
-    float inner = PL_SQRT_2_OVER_PI * fmaf(PL_GELU_CUBE_3 * y, y, 1.0f);
-    return fmaf(0.5f * y * inner, fmaf(-t, t, 1.0f), fmaf(0.5f, t, 0.5f));
+    float e = pl__ref_exp(-fabsf(z));
+    float share = 1.0f / (1.0f + e);
+    *s = z < 0.0f ? e * share : share;
+    return e * share * share;
 }
 
-/* z s(z) has s (1 + z (1 - s)). */
+/* y s(2 u): s + y 2 u' s' */
+static float gelu_new_slope(float x)
+{
+    float y = clip(x, -PL_GELU_SLOPE_MOST, PL_GELU_SLOPE_MOST), s;
+    float u = PL_SQRT_2_OVER_PI * (y + PL_GELU_CUBE * y * y * y);
+    float bell = sigmoid_slope(u + u, &s);
+    float inner = PL_SQRT_2_OVER_PI * fmaf(PL_GELU_CUBE_3 * y, y, 1.0f);
+    return fmaf(y * (inner + inner), bell, s);
+}
+
+/* z s(z): s + z s' */
 static float swish_slope(float z)
 {
-    float y = clip(z, -PL_SIGMOID_SLOPE_MOST, PL_SIGMOID_SLOPE_MOST);
-    float s = pl__ref_sigmoid(y);
-    return s * fmaf(y, 1.0f - s, 1.0f);
+    float y = clip(z, -PL_SIGMOID_SLOPE_MOST, PL_SIGMOID_SLOPE_MOST), s;
+    float bell = sigmoid_slope(y, &s);
+    return fmaf(y, bell, s);
 }
 
 /* w + y s (1 - w^2) with w = tanh log(1 + e) = n / (n + 2), n = e (e + 2): s (1 - w^2) = 4 e (e + 1) / (n + 2)^2 */

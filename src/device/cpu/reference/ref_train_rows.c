@@ -115,7 +115,7 @@ double pl__ref_sum_squares(const float *x, size_t n)
         float lanes[32] = {0};
         for (size_t i = block; i < pl_min(block + PL_SQUARES_BLOCK, n); i++)
             lanes[i % 32] = fmaf(x[i], x[i], lanes[i % 32]);
-        sum += (double)pl__ref_fold_32(lanes);
+        sum += (double)pl__ref_canonical(pl__ref_fold_32(lanes));
     }
     return sum;
 }

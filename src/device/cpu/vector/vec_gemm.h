@@ -239,7 +239,7 @@ PL_ALWAYS_INLINE void gemm_as(const pl_gemm *g, void *workspace, size_t first_pa
 }
 
 /* ---- weights: rows of [columns][depth] into [panel][depth][VF_PANEL] ---- */
-static size_t packed_bytes_as(size_t columns, size_t depth, bool bf16)
+static inline size_t packed_bytes_as(size_t columns, size_t depth, bool bf16)
 {
     return pl_round_up(pl_round_up(columns, VF_PANEL) * depth * (bf16 ? sizeof(uint16_t) : sizeof(float)), 64);
 }

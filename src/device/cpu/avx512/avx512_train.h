@@ -1,0 +1,25 @@
+/* Inside cpu/avx512: the training kernels of its tables, made from cpu/vector at this width. */
+#ifndef PL_DEVICE_CPU_AVX512_TRAIN_H
+#define PL_DEVICE_CPU_AVX512_TRAIN_H
+
+#include "device/train.h"
+
+void pl__avx512_pack_rows_f32(const pl_pack_rows *p);
+void pl__avx512_pack_rows_bf16(const pl_pack_rows *p);
+size_t pl__avx512_gemm_tn_workspace_f32(size_t rows, size_t depth);
+size_t pl__avx512_gemm_tn_workspace_bf16(size_t rows, size_t depth);
+void pl__avx512_gemm_tn_f32(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
+void pl__avx512_gemm_tn_bf16(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
+void pl__avx512_dropout(const pl_dropout_rows *d, size_t first_row, size_t last_row);
+size_t pl__avx512_attention_train_workspace(size_t longest_text, size_t head_width);
+void pl__avx512_attention_forward(const pl_attention_train *a, void *workspace, size_t first_unit, size_t last_unit);
+void pl__avx512_attention_backward(const pl_attention_train *a, void *workspace, size_t first_unit, size_t last_unit);
+void pl__avx512_norm_backward(const pl_norm_train *n, size_t first_row, size_t last_row);
+void pl__avx512_norm_gains(const pl_norm_train *n, size_t first_column, size_t last_column);
+void pl__avx512_act_backward(const pl_act_train *a, size_t first_row, size_t last_row);
+void pl__avx512_column_sum(const pl_column_sum *c, size_t first_column, size_t last_column);
+void pl__avx512_scatter_add(const pl_scatter *s, size_t first_column, size_t last_column);
+void pl__avx512_adamw(const pl_adamw *a, size_t first, size_t last);
+double pl__avx512_sum_squares(const float *x, size_t n);
+
+#endif
