@@ -157,29 +157,29 @@ static vf scores_greatest(const float *scores, size_t rows, size_t keys)
     return rows_greatest(v);
 }
 
-PL_ALWAYS_INLINE vf weights_step(const float *scores, vf factor, vf offset, vm m0, vm m1, unsigned char *out)
+PL_ALWAYS_INLINE vf weights_step(const float *scores, vf most, vf factor, vm m0, vm m1, unsigned char *out)
 {
-    vf low = _mm512_maskz_mov_ps(m0, bf16_exp2(_mm512_fmsub_ps(vf_load(scores), factor, offset)));
-    vf high = _mm512_maskz_mov_ps(m1, bf16_exp2(_mm512_fmsub_ps(vf_load(scores + BF16_TILE_SUMS), factor, offset)));
+    vf low = _mm512_maskz_mov_ps(m0, bf16_exp2(vf_mul(vf_sub(vf_load(scores), most), factor)));
+    vf high = _mm512_maskz_mov_ps(m1, bf16_exp2(vf_mul(vf_sub(vf_load(scores + BF16_TILE_SUMS), most), factor)));
     _mm512_store_si512(out, bf16_round(low, high));
     return vf_add(low, high);
 }
 
 /* Scores of up to sixteen rows become weights; returns their sums. */
-static vf weights_make(const float *scores, vf offsets, vf factor, size_t rows, size_t keys, unsigned char *out)
+static vf weights_make(const float *scores, vf greatest, vf factor, size_t rows, size_t keys, unsigned char *out)
 {
     vf v[16];
     _Alignas(64) float each[16];
-    vf_store(each, offsets);
+    vf_store(each, greatest);
     size_t last = (keys - 1) / BF16_STEP;
     vm m0 = tile_lanes(keys, 2 * last), m1 = tile_lanes(keys, 2 * last + 1);
     for (size_t row = 0; row < rows; row++, scores += 16, out += 64) {
         const float *s = scores;
         unsigned char *to = out;
-        vf sum = vf_zero(), offset = vf_set(each[row]);
+        vf sum = vf_zero(), most = vf_set(each[row]);
         for (size_t step = 0; step < last; step++, s += 2 * BF16_TILE_SUMS, to += BF16_TILE_BYTES)
-            sum = vf_add(sum, weights_step(s, factor, offset, 0xFFFF, 0xFFFF, to));
-        v[row] = vf_add(sum, weights_step(s, factor, offset, m0, m1, to));
+            sum = vf_add(sum, weights_step(s, most, factor, 0xFFFF, 0xFFFF, to));
+        v[row] = vf_add(sum, weights_step(s, most, factor, m0, m1, to));
     }
     for (size_t row = rows; row < ROWS; row++)
         v[row] = vf_zero();
@@ -189,10 +189,10 @@ static vf weights_make(const float *scores, vf offsets, vf factor, size_t rows, 
 /* The softmax of one chunk, and by how much what stands from earlier chunks fades. */
 static void chunk_weigh(head *h, size_t rows, size_t keys, bool first)
 {
-    vf factor = vf_set(h->factor), most = vf_mul(scores_greatest(h->scores, rows, keys), factor);
+    vf factor = vf_set(h->factor), most = scores_greatest(h->scores, rows, keys);
     if (!first) {
         most = vf_max(h->greatest, most);
-        h->fade = bf16_exp2(vf_sub(h->greatest, most));
+        h->fade = bf16_exp2(vf_mul(vf_sub(h->greatest, most), factor));
     }
     h->greatest = most;
     vf sum = weights_make(h->scores, most, factor, rows, keys, h->weights);
