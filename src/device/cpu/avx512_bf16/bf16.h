@@ -12,7 +12,8 @@ enum {
     BF16_STEP_BYTES = 2048 /* one step of a panel: 16 pairs of rows x 32 columns x 2 */
 };
 
-static inline size_t bf16_steps(size_t depth) { return (depth + BF16_STEP - 1) / BF16_STEP; }
+/* At least one, of zeros, so that a chain of nothing is a chain too. */
+static inline size_t bf16_steps(size_t depth) { return depth ? (depth + BF16_STEP - 1) / BF16_STEP : 1; }
 
 /* ---- packed weights: [panel][step][pair of rows][column][2], both tables alike ---- */
 size_t pl__bf16_packed_bytes(size_t columns, size_t depth);

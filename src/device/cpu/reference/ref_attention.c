@@ -1,6 +1,7 @@
 /* softmax((scale q) k^T) v of one text and head. */
 #include "device/cpu/reference/reference.h"
 
+#include <assert.h>
 #include <math.h>
 
 size_t pl__ref_attention_workspace(size_t longest_text, size_t head_width)
@@ -47,6 +48,7 @@ static void attend(const pl_attention *a, float *p, size_t first, size_t last, s
 
 void pl__ref_attention(const pl_attention *a, void *workspace, size_t first_unit, size_t last_unit)
 {
+    assert(a->in_type == PL_F32 && a->out_type == PL_F32);
     for (size_t unit = first_unit; unit < last_unit; unit++) {
         size_t text = unit / a->heads;
         attend(a, workspace, a->starts[text], a->starts[text + 1], unit % a->heads);

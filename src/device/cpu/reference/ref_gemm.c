@@ -1,6 +1,7 @@
 /* Packed weights and the matrix product. */
 #include "device/cpu/reference/reference.h"
 
+#include <assert.h>
 #include <math.h>
 
 enum { PANEL = 32 };
@@ -41,6 +42,7 @@ static float finish(const pl_gemm *g, size_t row, size_t column, float x)
 
 static void gemm(const pl_gemm *g, size_t first_panel, size_t last_panel, bool bf16)
 {
+    assert(g->a_type == PL_F32 && g->c_type == PL_F32);
     for (size_t row = 0; row < g->rows; row++)
         for (size_t panel = first_panel; panel < last_panel; panel++) {
             const float *a = g->a + row * g->a_stride;

@@ -10,6 +10,7 @@
 #include "device/cpu/vector/vec_math.h"
 #include "device/cpu/vector/vec_product.h"
 
+#include <assert.h>
 #include <math.h>
 
 enum {
@@ -233,6 +234,7 @@ static size_t attention_workspace_of(size_t longest_text, size_t head_width)
 
 static void attention_of(const pl_attention *a, void *workspace, size_t first_unit, size_t last_unit)
 {
+    assert(a->in_type == PL_F32 && a->out_type == PL_F32);
     for (size_t at = first_unit; at < last_unit; at++) {
         size_t text = at / a->heads;
         unit u = {.a = a, .first = a->starts[text], .from = at % a->heads * a->head_width, .width = a->head_width};
