@@ -82,6 +82,7 @@ typedef enum pl_normalize_choice { PL_NORMALIZE_FOLDER, PL_NORMALIZE_YES, PL_NOR
 typedef struct pl_outside {
     const char *name;
     uint64_t bytes;
+    uint32_t texts; /* and so many times pl_plan_text_bytes, which only the plan tells */
 } pl_outside;
 
 /* Where the environment matters, the caller reads it and says so here; NULL is unset. */

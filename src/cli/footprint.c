@@ -81,7 +81,7 @@ static uint64_t stack_bytes(const cli_options *o)
 
 size_t cli_buffers_bytes(const cli_options *o, const cli_needs *needs)
 {
-    size_t bytes = cli_input_bytes(needs->text_bytes) + CLI_OUTPUT_BYTES + cli_order_bytes(needs);
+    size_t bytes = cli_input_bytes(0) + CLI_OUTPUT_BYTES + cli_order_bytes(needs);
     if (cli_given(o, OPT_LABEL_COLUMN))
         bytes += cli_metrics_bytes(needs->labels, needs->regression);
     return (size_t)pl_round_up(bytes, PAGE);
@@ -91,7 +91,7 @@ void cli_outside(const cli_options *o, const cli_needs *needs, pl_outside out[CL
 {
     image all = {0};
     dl_iterate_phdr(add_object, &all);
-    out[0] = (pl_outside){"program", all.bytes + PROCESS_BYTES};
-    out[1] = (pl_outside){"command's buffers", cli_buffers_bytes(o, needs)};
-    out[2] = (pl_outside){"stack", stack_bytes(o)};
+    out[0] = (pl_outside){"program", all.bytes + PROCESS_BYTES, 0};
+    out[1] = (pl_outside){"command's buffers", cli_buffers_bytes(o, needs), CLI_FIELDS};
+    out[2] = (pl_outside){"stack", stack_bytes(o), 0};
 }

@@ -5,10 +5,9 @@
 
 #include "cli/options.h"
 
-/* What the command's buffers depend on; known for certain only from a plan. */
+/* What the command's buffers depend on beside the longest text; known for certain only from a plan. */
 typedef struct cli_needs {
-    size_t text_bytes; /* longest text taken whole */
-    size_t labels;     /* of a classifier, else 0 */
+    size_t labels; /* of a classifier, else 0 */
     bool regression;
 } cli_needs;
 
@@ -18,7 +17,7 @@ enum { CLI_OUTSIDE = 3, CLI_OUTPUT_BYTES = 1 << 15 };
 void cli_outside(const cli_options *o, const cli_needs *needs, pl_outside out[CLI_OUTSIDE]);
 /* Room to put labels in order. */
 static inline size_t cli_order_bytes(const cli_needs *needs) { return pl_round_up(needs->labels * sizeof(uint32_t), 64); }
-/* Of them, the buffers: input, output, order of labels, metrics. */
+/* All buffers: input, output, order of labels, metrics; without the texts under construction. */
 size_t cli_buffers_bytes(const cli_options *o, const cli_needs *needs);
 /* Reads every page of the program once, so that nothing of it comes into memory later. */
 void cli_program_touch(void);

@@ -158,7 +158,7 @@ void cli_input_open_texts(cli_input *in, const cli_pair *pairs, size_t count)
     *in = (cli_input){.name = "-t", .fd = -1, .watched = -1, .pairs = pairs, .pair_count = count};
 }
 
-size_t cli_input_bytes(size_t text_bytes) { return CLI_BLOCK_BYTES + 3 * (size_t)CLI_NAME_BYTES + 2 * text_bytes; }
+size_t cli_input_bytes(size_t text_bytes) { return CLI_BLOCK_BYTES + 3 * (size_t)CLI_NAME_BYTES + CLI_FIELDS * text_bytes; }
 
 void cli_input_start(cli_input *in, char *memory, size_t text_bytes)
 {

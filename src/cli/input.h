@@ -91,6 +91,7 @@ typedef struct cli_input {
 /* path "-": standard input. The format by `format` (-1: by the name). Errors: PL_BAD_INPUT, PL_MACHINE. */
 pl_status cli_input_open(cli_input *in, const char *path, int format, pl_error *e);
 void cli_input_open_texts(cli_input *in, const struct cli_pair *pairs, size_t count);
+enum { CLI_FIELDS = 2 }; /* texts under construction: one and its pair */
 /* Bytes of memory that reading takes when texts of text_bytes are taken whole. */
 size_t cli_input_bytes(size_t text_bytes);
 /* Hands over that memory. */

@@ -88,7 +88,7 @@ pl_status cli_job_start(cli_job *job, const cli_call *call, pl_task task, pl_err
     const cli_value *v = o->values;
     *job = (cli_job){.call = call, .model = o->operands[0]};
     /* What most models need; a plan that says otherwise is made again with its own figures. */
-    job->needs = (cli_needs){.text_bytes = 64 << 10, .labels = 1024};
+    job->needs = (cli_needs){.labels = 1024};
     pl_options_init(&job->options);
     job->options.task = task;
     job->options.memory = v[OPT_MEMORY].number;
@@ -133,7 +133,6 @@ pl_status cli_job_plan(cli_job *job, pl_error *e)
         pl_answer answer = pl_plan_answer(job->plan);
         size_t labels = answer == PL_ANSWER_EMBEDDING ? 0 : pl_plan_width(job->plan);
         cli_needs real = {
-            .text_bytes = pl_max(pl_plan_text_bytes(job->plan), job->needs.text_bytes),
             .labels = pl_max(labels, job->needs.labels),
             .regression = answer == PL_ANSWER_REGRESSION,
         };

@@ -18,8 +18,8 @@ typedef struct cli_job {
 
 /* Options and environment for the library; PL_USAGE where they cannot go together. */
 pl_status cli_job_start(cli_job *job, const cli_call *call, pl_task task, pl_error *e);
-/* Makes (or, with --plan, loads) the plan. The command's own buffers depend on what the plan says,
- * so it may be made twice. A plan made before is freed. */
+/* Makes (or, with --plan, loads) the plan. The command's own buffers depend on the number of labels,
+ * so for very many it is made twice. A plan made before is freed. */
 pl_status cli_job_plan(cli_job *job, pl_error *e);
 void cli_job_end(cli_job *job);
 

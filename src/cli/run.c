@@ -121,7 +121,7 @@ static pl_status take_buffers(cli_run *run, pl_error *e)
 {
     const cli_options *o = &run->call->options;
     const pl_memory *memory = pl_memory_system();
-    size_t bytes = cli_buffers_bytes(o, &run->job.needs), text_bytes = pl_plan_text_bytes(run->job.plan);
+    size_t text_bytes = pl_plan_text_bytes(run->job.plan), bytes = cli_buffers_bytes(o, &run->job.needs) + CLI_FIELDS * text_bytes;
     char *block = memory->take(memory->self, bytes);
     if (!block)
         return pl_fail_no_memory(e, bytes, "the command's buffers");

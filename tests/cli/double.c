@@ -132,7 +132,7 @@ pl_status pl_plan_make(const char *model, const pl_options *options, pl_plan **o
         plan->s.answer = PL_ANSWER_EMBEDDING;
     plan->options = *options;
     for (size_t i = 0; i < options->outside_count; i++)
-        plan->outside += options->outside[i].bytes;
+        plan->outside += options->outside[i].bytes + options->outside[i].texts * s.text_bytes;
     plan->limit = options->memory ? options->memory : UINT64_C(1) << 30;
     plan->peak = FLOOR + plan->outside + s.window * 4096;
     if (strcmp(s.fail, "big") == 0 && options->memory)
