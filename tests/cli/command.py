@@ -579,6 +579,20 @@ def reports():
 
 
 @part
+def footprint():
+    """The command's own lines of the ledger are what it holds, long texts and pairs, long environments and -t included."""
+    rows = "text,text_pair\n" + ("x" * 65000 + "," + "y" * 65000 + "\n") * 20
+    model = "width=1,window=1"
+    for what, argv, data, env in (("pairs of 65,000 bytes", [], rows, {}), ("a long environment", [], rows, {"PADDING": "x" * 120000}), ("long texts by -t", ["-t", "x" * 100000] * 8, None, {})):
+        argv = argv or ["-i", put("rows.csv", data)]
+        env = {**os.environ, **env}
+        held = json.loads(go("plan", model, *argv, "--json", env=env).out)["outside"]
+        run = go("embed", model, *argv, "--stats", path("s.json"), env=env)
+        peak = json.loads(get("s.json"))["measured_peak_bytes"]
+        fine(f"{what}: {peak} of {held} bytes", run.code == 0 and 0.7 * held < peak <= held, run)
+
+
+@part
 def helps():
     verbs = "plan tokenize embed classify train explain watch devices shrink pull help".split()
     for argv in (["help"], ["--help"], ["-h"]):
