@@ -26,38 +26,41 @@ static void note(void)
         atomic_fetch_add(&allocations, 1);
 }
 
+/* The C library's own calls must come here too. */
+#define EXPORT __attribute__((visibility("default")))
+
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t a, size_t b);
 void *__libc_realloc(void *p, size_t n);
 void *__libc_memalign(size_t alignment, size_t n);
 
-void *malloc(size_t n)
+EXPORT void *malloc(size_t n)
 {
     note();
     return __libc_malloc(n);
 }
-void *calloc(size_t a, size_t b)
+EXPORT void *calloc(size_t a, size_t b)
 {
     note();
     return __libc_calloc(a, b);
 }
-void *realloc(void *p, size_t n)
+EXPORT void *realloc(void *p, size_t n)
 {
     note();
     return __libc_realloc(p, n);
 }
-void *aligned_alloc(size_t alignment, size_t n)
+EXPORT void *aligned_alloc(size_t alignment, size_t n)
 {
     note();
     return __libc_memalign(alignment, n);
 }
-int posix_memalign(void **out, size_t alignment, size_t n)
+EXPORT int posix_memalign(void **out, size_t alignment, size_t n)
 {
     note();
     *out = __libc_memalign(alignment, n);
     return *out ? 0 : 12;
 }
-void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
+EXPORT void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
 {
     note();
     long p = syscall(SYS_mmap, at, n, protection, flags, fd, offset);
@@ -89,7 +92,7 @@ static pl_status next_text(void *self, int wait_ms, pl_text *out, pl_error *e)
 static pl_status count_result(void *self, const pl_result *result, pl_error *e)
 {
     (void)e;
-    size_t *results = self;
+    size_t *results = self; /* of all runs of the session, as the index counts */
     return result->index == (*results)++ ? PL_OK : PL_MACHINE;
 }
 
@@ -115,16 +118,16 @@ static void run_sealed(const char *folder, uint64_t limit, uint32_t threads, pl_
     }
     if (pl_open(plan, &session, &e) != PL_OK)
         fail_msg("%s", e.text);
-    for (int again = 0; again < 3; again++) {
+    size_t results = 0;
+    for (size_t again = 1; again <= 3; again++) {
         texts source = {.list = lines, .count = sizeof lines / sizeof lines[0], .rounds = 40};
-        size_t results = 0;
         atomic_store(&allocations, 0);
         atomic_store(&sealed, true);
         pl_status status = pl_run(session, "texts", next_text, &source, count_result, &results, &e);
         atomic_store(&sealed, false);
         if (status != PL_OK)
             fail_msg("%s", e.text);
-        assert_int_equal(results, source.count * source.rounds);
+        assert_int_equal(results, again * source.count * source.rounds);
         assert_int_equal(atomic_load(&allocations), 0);
     }
     pl_close(session);
