@@ -7,23 +7,35 @@
 #include "device/cpu/vector/vec_gemm.h"
 #include "device/train.h"
 
-/* Rows [k, k + depth) of `rows` columns of A, strip by strip as [depth][rows of the strip]. A vector
- * is written whole: what stands behind a strip's row is written again with its next row, the next
- * strip, or is slack. */
-PL_ALWAYS_INLINE void pack_a_tn(float *out, const float *a, size_t stride, size_t rows, size_t depth, const bool bf16)
+enum { ROWS_AT_ONCE = 16 }; /* rows of depth whose lines stay in the first cache while their columns pass */
+
+/* `depth` rows of `rows` columns of A, strip by strip as [depth][rows of the strip]: the rows of
+ * depth [k, k + some) of all strips. A vector is written whole: what stands behind a strip's row is
+ * written again with its next row: k has to grow. */
+PL_ALWAYS_INLINE void pack_a_some(float *out, const float *a, size_t stride, size_t rows, size_t depth, size_t k, size_t some, const bool bf16)
 {
     size_t strips = vf_strips(rows);
     for (size_t s = 0; s < strips; s++) {
-        size_t from = vf_strip_start(rows, strips, s), some = vf_strip_start(rows, strips, s + 1) - from;
-        const float *in = a + from;
-        vm m = vm_first(some);
-        for (size_t k = 0; k < depth; k++) {
+        size_t from = vf_strip_start(rows, strips, s), height = vf_strip_start(rows, strips, s + 1) - from;
+        const float *in = a + k * stride + from;
+        float *to = out + from * depth + k * height;
+        vm m = vm_first(height);
+        for (size_t i = 0; i < some; i++, in += stride, to += height) {
             vf v = vf_load_at(in, m);
-            vf_store(out, bf16 ? vf_round_bf16(v) : v);
-            in += stride;
-            out += some;
+            if (bf16)
+                v = vf_round_bf16(v);
+            if ((depth - k - i) * height >= VF_LANES)
+                vf_store(to, v);
+            else
+                vf_store_at(to, v, m); /* behind it stands another strip */
         }
     }
+}
+
+PL_ALWAYS_INLINE void pack_a_tn(float *out, const float *a, size_t stride, size_t rows, size_t depth, const bool bf16)
+{
+    for (size_t k = 0; k < depth; k += ROWS_AT_ONCE)
+        pack_a_some(out, a, stride, rows, depth, k, pl_min(depth - k, ROWS_AT_ONCE), bf16);
 }
 
 PL_ALWAYS_INLINE void gemm_tn_as(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel, const bool bf16)
@@ -75,11 +87,10 @@ PL_ALWAYS_INLINE void pack_rows_vector(const pl_pack_rows *p, size_t column, siz
 
 PL_ALWAYS_INLINE void pack_rows_as(const pl_pack_rows *p, const bool bf16)
 {
-    enum { SOME = 16 }; /* rows whose lines stay in the first cache while their columns pass */
     size_t end = pl_round_up(p->columns, VF_PANEL);
-    for (size_t row = 0; row < p->rows; row += SOME)
+    for (size_t row = 0; row < p->rows; row += ROWS_AT_ONCE)
         for (size_t column = 0; column < end; column += VF_LANES)
-            pack_rows_vector(p, column, row, pl_min(SOME, p->rows - row), bf16);
+            pack_rows_vector(p, column, row, pl_min(ROWS_AT_ONCE, p->rows - row), bf16);
 }
 
 /* ---- the entries of a table ---- */
