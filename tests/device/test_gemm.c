@@ -163,6 +163,25 @@ static void test_row_alone(void **state)
     product_free(&p);
 }
 
+/* A workspace for many rows serves fewer: a plan asks once, for its largest tile. */
+static void test_workspace_grows(void **state)
+{
+    (void)state;
+    dice d = {6};
+    for (unsigned bf16 = 0; bf16 < 2; bf16++) {
+        const pl_kernels *tables[PL_ISA_COUNT];
+        size_t count = bf16 ? tables_bf16_by_f32(tables) : tables_f32(tables);
+        for (size_t i = 0; i < 20000; i++) {
+            size_t rows = dice_between(&d, 1, 700), depth = dice_between(&d, 1, 4000);
+            size_t fewer = dice_between(&d, 1, rows), less = dice_between(&d, 1, depth);
+            for (size_t t = 0; t < count; t++) {
+                assert_true(tables[t]->gemm_workspace(fewer, less) <= tables[t]->gemm_workspace(rows, depth));
+                assert_true(tables[t]->attention_workspace(fewer, less) <= tables[t]->attention_workspace(rows, depth));
+            }
+        }
+    }
+}
+
 /* |chain - exact| <= depth 2^-24 sum |a b| */
 static void test_against_double(void **state)
 {
@@ -196,7 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_f32),  cmocka_unit_test(test_equal_bf16),     cmocka_unit_test(test_few_rows),
-        cmocka_unit_test(test_row_alone), cmocka_unit_test(test_against_double),
+        cmocka_unit_test(test_row_alone), cmocka_unit_test(test_against_double),  cmocka_unit_test(test_workspace_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,7 @@
 #include "device/cpu/avx2/avx2.h"
 #include "device/cpu/vector/vec_rows.h"
 
-void pl__avx2_norm(const pl_norm *n, size_t first_row, size_t last_row)
-{
-    for (size_t row = first_row; row < last_row; row++)
-        norm_row(n, row);
-}
+void pl__avx2_norm(const pl_norm *n, size_t first_row, size_t last_row) { norm_all(n, first_row, last_row); }
 
 void pl__avx2_embed_sum(const pl_embed_sum *e, size_t first_row, size_t last_row)
 {

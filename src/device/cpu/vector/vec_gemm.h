@@ -78,13 +78,13 @@ static gemm_cut gemm_cut_make(size_t rows, size_t depth, bool bf16)
 enum { TILE_FLOATS = VF_ROWS * VF_PANEL };
 static size_t packed_a_floats(gemm_cut cut) { return pl_round_up(cut.rows * cut.depth + VF_LANES, 16); }
 
+/* Never less for fewer rows or less depth, so that one workspace serves every smaller product: packed
+ * A has at most `cut.rows * cut.depth` floats, which by the above is at most this. */
 static size_t gemm_workspace_as(size_t rows, size_t depth, bool bf16)
 {
-    /* a cut of fewer rows may be deeper (single strips): the most over all that may come */
-    size_t floats = 0;
-    for (size_t r = 1; r <= pl_min(rows, VF_ROWS); r++)
-        floats = pl_max(floats, packed_a_floats(gemm_cut_make(r, depth, bf16)));
-    floats = pl_max(floats, packed_a_floats(gemm_cut_make(rows, depth, bf16)));
+    size_t block = pl_min(rows * pl_min(depth, DEPTH_BLOCK), ROW_BLOCK_FLOATS);
+    size_t strip = pl_min(pl_min(rows, VF_ROWS) * depth, STRIP_FLOATS);
+    size_t floats = pl_round_up(pl_max(block, strip) + VF_LANES, 16);
     size_t widened = bf16 ? (size_t)DEPTH_BLOCK * VF_PANEL : 0;
     return (floats + widened + TILE_FLOATS) * sizeof(float);
 }

@@ -7,65 +7,87 @@
 
 #include <math.h>
 
-/* ---- layer norm ---- */
-/* A vector of x + residual, its lanes beyond the row zero. */
-PL_ALWAYS_INLINE vf norm_load(const float *x, const float *residual, size_t at, vm m, bool whole)
+/* ---- layer norm: a few rows at once, so that their sums and divisions overlap ---- */
+enum { NORM_ROWS = VF_LANES == 16 ? 4 : 2 };
+
+typedef struct norm_rows {
+    const float *x[NORM_ROWS], *residual[NORM_ROWS]; /* residual[0] NULL: none */
+    vf mean[NORM_ROWS];
+} norm_rows;
+
+/* A vector of x + residual of row r; lanes outside m are zero and not read. */
+PL_ALWAYS_INLINE vf norm_load(const norm_rows *w, int r, size_t at, vm m, bool whole)
 {
-    vf v = whole ? vf_load(x + at) : vf_load_at(x + at, m);
-    return residual ? vf_add(v, whole ? vf_load(residual + at) : vf_load_at(residual + at, m)) : v;
+    vf v = whole ? vf_load(w->x[r] + at) : vf_load_at(w->x[r] + at, m);
+    if (!w->residual[0])
+        return v;
+    return vf_add(v, whole ? vf_load(w->residual[r] + at) : vf_load_at(w->residual[r] + at, m));
 }
 
-PL_ALWAYS_INLINE float norm_sum(const float *x, const float *residual, float *y, size_t width)
+/* One vector's part of each row's sum, or of its sum of squares about the mean. */
+PL_ALWAYS_INLINE void norm_add(const norm_rows *w, const int n, bool squares, size_t at, vm m, bool whole, vf_sum *sum,
+                               size_t lane)
 {
-    vf_sum sum = vf_sum_zero();
+    for (int r = 0; r < n; r++) {
+        vf v = norm_load(w, r, at, m, whole);
+        if (squares) {
+            v = vf_sub(v, w->mean[r]);
+            v = whole ? v : vf_pick(m, v, vf_zero());
+            sum[r].lanes[lane] = vf_fma(v, v, sum[r].lanes[lane]);
+        } else {
+            sum[r].lanes[lane] = vf_add(sum[r].lanes[lane], v);
+        }
+    }
+}
+
+PL_ALWAYS_INLINE void norm_sums(const norm_rows *w, const int n, bool squares, size_t width, float *out)
+{
+    vf_sum sum[NORM_ROWS];
+    for (int r = 0; r < n; r++)
+        sum[r] = vf_sum_zero();
     size_t at = 0;
     for (; at + 32 <= width; at += 32)
-        for (size_t i = 0; i < VF_LANES_32; i++) {
-            vf v = norm_load(x, residual, at + i * VF_LANES, vm_first(VF_LANES), true);
-            vf_store(y + at + i * VF_LANES, v);
-            sum.lanes[i] = vf_add(sum.lanes[i], v);
-        }
-    for (size_t i = 0; at < width; i++, at += VF_LANES) {
-        vm m = vm_first(width - at);
-        vf v = norm_load(x, residual, at, m, false);
-        vf_store_at(y + at, v, m);
-        sum.lanes[i] = vf_add(sum.lanes[i], v);
-    }
-    return vf_sum_total(&sum);
+        for (size_t i = 0; i < VF_LANES_32; i++)
+            norm_add(w, n, squares, at + i * VF_LANES, vm_first(VF_LANES), true, sum, i);
+    for (size_t i = 0; i < VF_LANES_32; i++)
+        if (at + i * VF_LANES < width)
+            norm_add(w, n, squares, at + i * VF_LANES, vm_first(width - at - i * VF_LANES), false, sum, i);
+    for (int r = 0; r < n; r++)
+        out[r] = vf_sum_total(&sum[r]);
 }
 
-PL_ALWAYS_INLINE float norm_squares(const float *y, size_t width, float mean)
+PL_ALWAYS_INLINE void norm_some(const pl_norm *n, size_t row, const int rows)
 {
-    vf_sum sum = vf_sum_zero();
-    vf middle = vf_set(mean);
-    size_t at = 0;
-    for (; at + 32 <= width; at += 32)
-        for (size_t i = 0; i < VF_LANES_32; i++) {
-            vf d = vf_sub(vf_load(y + at + i * VF_LANES), middle);
-            sum.lanes[i] = vf_fma(d, d, sum.lanes[i]);
-        }
-    for (size_t i = 0; at < width; i++, at += VF_LANES) {
-        vm m = vm_first(width - at);
-        vf d = vf_pick(m, vf_sub(vf_load_at(y + at, m), middle), vf_zero());
-        sum.lanes[i] = vf_fma(d, d, sum.lanes[i]);
+    norm_rows w;
+    float sums[NORM_ROWS], width = (float)n->width;
+    vf scale[NORM_ROWS];
+    for (size_t r = 0; r < (size_t)rows; r++) {
+        w.x[r] = n->x + (row + r) * n->x_stride;
+        w.residual[r] = n->residual ? n->residual + (row + r) * n->residual_stride : NULL;
     }
-    return vf_sum_total(&sum);
-}
-
-static void norm_row(const pl_norm *n, size_t row)
-{
-    const float *x = n->x + row * n->x_stride;
-    float *y = n->y + row * n->y_stride;
-    float width = (float)n->width;
-    float mean = (n->residual ? norm_sum(x, n->residual + row * n->residual_stride, y, n->width)
-                              : norm_sum(x, NULL, y, n->width)) / width;
-    float variance = norm_squares(y, n->width, mean) / width;
-    vf middle = vf_set(mean), scale = vf_set(1.0f / sqrtf(variance + n->eps));
+    norm_sums(&w, rows, false, n->width, sums);
+    for (int r = 0; r < rows; r++)
+        w.mean[r] = vf_set(sums[r] / width);
+    norm_sums(&w, rows, true, n->width, sums);
+    for (int r = 0; r < rows; r++)
+        scale[r] = vf_set(1.0f / sqrtf(sums[r] / width + n->eps));
     for (size_t at = 0; at < n->width; at += VF_LANES) {
         vm m = vm_first(n->width - at);
-        vf d = vf_mul(vf_sub(vf_load_at(y + at, m), middle), scale);
-        vf_store_at(y + at, vf_canonical(vf_fma(d, vf_load_at(n->gain + at, m), vf_load_at(n->shift + at, m))), m);
+        vf gain = vf_load_at(n->gain + at, m), shift = vf_load_at(n->shift + at, m);
+        for (int r = 0; r < rows; r++) {
+            vf d = vf_mul(vf_sub(norm_load(&w, r, at, m, false), w.mean[r]), scale[r]);
+            vf_store_at(n->y + (row + (size_t)r) * n->y_stride + at, vf_canonical(vf_fma(d, gain, shift)), m);
+        }
     }
+}
+
+static void norm_all(const pl_norm *n, size_t first_row, size_t last_row)
+{
+    size_t row = first_row;
+    for (; row + NORM_ROWS <= last_row; row += NORM_ROWS)
+        norm_some(n, row, NORM_ROWS);
+    for (; row < last_row; row++)
+        norm_some(n, row, 1);
 }
 
 /* ---- embeddings ---- */
@@ -144,7 +166,10 @@ static void pool_text(const pl_pool *p, size_t text)
 /* ---- x / max(|x|, least) ---- */
 static void unit_length_row(float *x, size_t width)
 {
-    float length = sqrtf(norm_squares(x, width, 0.0f));
+    norm_rows w = {.x = {x}, .mean = {vf_zero()}};
+    float length;
+    norm_sums(&w, 1, true, width, &length);
+    length = sqrtf(length);
     if (PL_UNIT_LEAST > length) /* a NaN stays one */
         length = PL_UNIT_LEAST;
     for (size_t at = 0; at < width; at += VF_LANES) {
