@@ -40,8 +40,8 @@ PL_PRINTF(4, 5) static pl_status fail(const cli_input *in, size_t at, pl_error *
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return pl_fail(e, PL_BAD_INPUT, "%s: line %llu, column %llu: %s", in->name, (unsigned long long)in->line,
-        (unsigned long long)(in->consumed + at - in->as.json.line_start + 1), what);
+    unsigned long long column = in->consumed + at - in->as.json.line_start + 1;
+    return pl_fail(e, PL_BAD_INPUT, "%s: line %llu, column %llu: %s", in->name, (unsigned long long)in->line, column, what);
 }
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }

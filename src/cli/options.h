@@ -226,9 +226,9 @@ typedef struct cli_options {
 /* The verb called `name`: PL_USAGE with the nearest one otherwise. */
 pl_status cli_verb_find(const char *name, cli_verb_id *verb, pl_error *e);
 
-/* Reads words[0..count), what follows the verb, checks each value's form and the number of operands.
+/* Reads list[0..count), what follows the verb, checks each value's form and the number of operands.
  * With --help the rest is not looked at. Errors are PL_USAGE with the nearest right option. */
-pl_status cli_options_parse(cli_options *o, cli_verb_id verb, int count, char *const *words, pl_error *e);
+pl_status cli_options_parse(cli_options *o, cli_verb_id verb, int count, char *const *list, pl_error *e);
 
 static inline bool cli_given(const cli_options *o, cli_option_id id) { return o->values[id].given; }
 

@@ -153,7 +153,7 @@ static pl_status exchange(int fd, long pid, uint64_t bytes, reply *answer, pl_er
 
 pl_status cli_requests_ask(long pid, uint64_t bytes, pl_error *e)
 {
-    reply answer;
+    reply answer = {.status = PL_MACHINE};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return pl_fail(e, PL_MACHINE, "shrink: no socket: %s", strerror(errno));
