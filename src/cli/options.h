@@ -65,13 +65,13 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
       "column or key of the second texts")                                                                           \
     X(LABEL_COLUMN, 0, "label-column", TEXT, "NAME", NULL, INPUT, OF_CLASSIFY | OF_LEARN,                            \
       "column or key of the right answers; classify then prints the metrics against it on standard error and puts them into --stats") \
-    X(SKIP, 0, "skip", NATURAL, "N", NULL, INPUT, OF_RESULT,                                                         \
+    X(SKIP, 0, "skip", NATURAL, "N", NULL, INPUT, OF_RESULT | OF_PLAN,                                               \
       "pass over the first N texts; with -o and the FILE.partial of an interrupted run, go on behind its first N results") \
     X(DATA, 0, "data", FILE, "FILE", NULL, TRAIN, OF_LEARN,                                                          \
       "what to learn from: .csv, .tsv or .jsonl with texts and labels")                                              \
     X(EVAL, 0, "eval", FILE, "FILE", NULL, TRAIN, OF_LEARN,                                                          \
       "what to evaluate on after each epoch")                                                                        \
-    X(OUTPUT, 'o', "output", FILE, "FILE", NULL, OUTPUT, OF_RESULT | OF_TRAIN,                                       \
+    X(OUTPUT, 'o', "output", FILE, "FILE", NULL, OUTPUT, OF_RESULT | OF_LEARN,                                       \
       "write to FILE: beside it as FILE.partial, renamed when complete; default standard output. For train: the folder to write") \
     X(FORMAT, 0, "format", CHOICE, "FORMAT", "jsonl npy", OUTPUT, OF_EMBED | OF_PLAN,                                \
       "jsonl is {\"embedding\":[...]} a line, npy a float32 array of texts x dimension, which needs a seekable output") \
@@ -139,16 +139,16 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
     X(LOG_EVERY, 0, "log-every", COUNT, "N", NULL, TRAIN, OF_LEARN, "steps a line of output, default 500")           \
     X(SAVE_EVERY, 0, "save-every", COUNT, "N", NULL, TRAIN, OF_LEARN, "steps a checkpoint, default 500")             \
     X(KEEP, 0, "keep", COUNT, "N", NULL, TRAIN, OF_LEARN, "checkpoints to keep, default 2")                          \
-    X(RESUME, 0, "resume", FLAG, NULL, NULL, TRAIN, OF_TRAIN, "go on from the last checkpoint")                      \
-    X(OVERWRITE, 0, "overwrite", FLAG, NULL, NULL, TRAIN, OF_TRAIN, "replace an output folder that exists")          \
+    X(RESUME, 0, "resume", FLAG, NULL, NULL, TRAIN, OF_LEARN, "go on from the last checkpoint")                      \
+    X(OVERWRITE, 0, "overwrite", FLAG, NULL, NULL, TRAIN, OF_LEARN, "replace an output folder that exists")          \
     X(TUNE, 0, "tune", TEXT, "WHAT", NULL, TRAIN, OF_LEARN, "what is trained: all (the default), head or last:N")    \
     X(SHARDS, 0, "shards", COUNT, "N", NULL, TRAIN, OF_LEARN, "fixed shards of a step, part of the recipe, default 1") \
     X(SPILL, 0, "spill", FILE, "FOLDER", NULL, TRAIN, OF_LEARN, "where to spill to; default beside the output")      \
-    X(BEST, 0, "best", FLAG, NULL, NULL, TRAIN, OF_TRAIN, "end with the best evaluated weights, not the last")       \
-    X(METRIC, 0, "metric", TEXT, "NAME", NULL, TRAIN, OF_TRAIN, "what --best and --early-stopping go by")            \
-    X(EARLY_STOPPING, 0, "early-stopping", COUNT, "N", NULL, TRAIN, OF_TRAIN,                                        \
+    X(BEST, 0, "best", FLAG, NULL, NULL, TRAIN, OF_LEARN, "end with the best evaluated weights, not the last")       \
+    X(METRIC, 0, "metric", TEXT, "NAME", NULL, TRAIN, OF_LEARN, "what --best and --early-stopping go by")            \
+    X(EARLY_STOPPING, 0, "early-stopping", COUNT, "N", NULL, TRAIN, OF_LEARN,                                        \
       "stop after N evaluations without a better one")                                                               \
-    X(DRY_RUN, 0, "dry-run", FLAG, NULL, NULL, TRAIN, OF_TRAIN, "one step, nothing saved")                           \
+    X(DRY_RUN, 0, "dry-run", FLAG, NULL, NULL, TRAIN, OF_LEARN, "one step, nothing saved")                           \
     X(MODEL, 0, "model", FILE, "MODEL", NULL, REPORT, OF_EXPLAIN, "the model of the job, to compute what it needs")  \
     X(PID, 0, "pid", COUNT, "N", NULL, REPORT, OF_WATCH, "watch this process")                                       \
     X(ONCE, 0, "once", FLAG, NULL, NULL, REPORT, OF_WATCH, "print one sample and end")                               \
@@ -159,7 +159,7 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
       "start the command after -- under observation, and explain it if it dies of memory")                           \
     X(JSON, 0, "json", FLAG, NULL, NULL, REPORT, OF_PLAN | OF_EXPLAIN | OF_WATCH | OF_DEVICES,                       \
       "print JSON instead of text; sizes in bytes")                                                                  \
-    X(STATS, 0, "stats", FILE, "FILE", NULL, REPORT, OF_RUN | OF_TRAIN,                                              \
+    X(STATS, 0, "stats", FILE, "FILE", NULL, REPORT, OF_RUN | OF_LEARN,                                              \
       "write texts, tokens, seconds, planned and measured peak as JSON after the run")                               \
     X(PROGRESS, 0, "progress", CHOICE, "WHEN", "auto always never", MESSAGE, OF_HERE | OF_PULL,                      \
       "show progress on standard error; auto where it is a terminal")                                                \

@@ -17,6 +17,19 @@ static bool any_given(const cli_options *o, const cli_option_id *ids, size_t cou
     return false;
 }
 
+/* Options that would have no effect are mistakes: most likely another one was forgotten. */
+static pl_status check(const cli_options *o, pl_error *e)
+{
+    for (int id = 0; id < OPT_COUNT; id++) {
+        bool training = cli_option_rows[id].group == GROUP_TRAIN, pytorch = id == OPT_ATTENTION || id == OPT_CHECKPOINTING;
+        if (!cli_given(o, (cli_option_id)id) || (!training && !pytorch) || cli_given(o, OPT_FOR) || (training && cli_given(o, OPT_TRAINING)))
+            continue;
+        return pl_fail(e, PL_USAGE, "--%s: says something about %s, but %s is missing", cli_option_rows[id].name, pytorch ? "PyTorch" : "training",
+            pytorch ? "--for pytorch" : "--train");
+    }
+    return PL_OK;
+}
+
 /* The run that is planned for: as --task says, else as the other options can only mean. */
 static pl_task task_of(const cli_options *o)
 {
@@ -119,6 +132,9 @@ static pl_status show_plan(cli_planning *p, pl_error *e)
 pl_status cli_verb_plan(cli_call *call, pl_error *e)
 {
     const cli_options *o = &call->options;
+    pl_status status = check(o, e);
+    if (status != PL_OK)
+        return status;
     if (cli_given(o, OPT_FOR))
         return cli_helper_exec(call, "plimsoll-explain", e);
     if (cli_given(o, OPT_TRAINING))
@@ -126,7 +142,7 @@ pl_status cli_verb_plan(cli_call *call, pl_error *e)
     static cli_planning p;
     p.call = call;
     cli_signals_install();
-    pl_status status = cli_job_start(&p.job, call, task_of(o), e);
+    status = cli_job_start(&p.job, call, task_of(o), e);
     if (status == PL_OK)
         status = read_input(&p, e);
     if (status == PL_OK)

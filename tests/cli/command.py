@@ -632,7 +632,7 @@ def helpers():
         os.unlink(path("link"))
         shutil.rmtree(path(place))
     fine("help needs no helper", run("explain", "--help").returncode == 0)
-    for argv, need in ((["train", "m"], b"--data"), (["train", "m", "--data", "d"], b"-o"), (["train", "m", "--eppochs", "1"], b"--epochs"), (["plan", "m", "--for", "jax"], b"pytorch"), (["shrink", "x", "1"], b"'x'"), (["shrink", "1", "x"], b"'x'"), (["shrink", "0", "1"], b"'0'")):
+    for argv, need in ((["train", "m"], b"--data"), (["train", "m", "--data", "d"], b"-o"), (["train", "m", "--eppochs", "1"], b"--epochs"), (["plan", "m", "--for", "jax"], b"pytorch"), (["plan", "m", "--batch", "8"], b"--train"), (["plan", "m", "--checkpointing"], b"--for pytorch"), (["shrink", "x", "1"], b"'x'"), (["shrink", "1", "x"], b"'x'"), (["shrink", "0", "1"], b"'0'")):
         r = run(*argv)
         fine(f"{' '.join(argv)}: told before any helper is looked for", r.returncode == 2 and need in r.stderr, r)
 
