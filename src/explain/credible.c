@@ -176,24 +176,34 @@ static bool is_source(const sight *v)
     return any(v->after, v->after_n, after, PL_COUNT(after));
 }
 
-/* The line below is a row of dashes: a heading. */
+/* The line below ends in a row of dashes: a heading. */
 static bool underlined(const pl__place *p)
 {
-    size_t begin = pl__line_next(p->s, p->n, p->line_end), end = pl__line_end(p->s, p->n, begin);
-    while (begin < end && (p->s[begin] == '-' || p->s[begin] == '=' || p->s[begin] == '~'))
-        begin++;
-    return begin == end && end > 2 && (p->s[end - 1] == '-' || p->s[end - 1] == '=' || p->s[end - 1] == '~');
+    char text[SIDE];
+    size_t begin = pl__line_next(p->s, p->n, p->line_end), row = 0;
+    if (begin < p->n && p->s[begin] == '"') /* ","stream":"stderr"}: the rest of a line of JSON */
+        begin = pl__line_next(p->s, p->n, pl__line_end(p->s, p->n, begin));
+    size_t end = pl__line_end(p->s, p->n, begin);
+    size_t n = pl__clean(p->s + begin, pl_min(end - begin, SIDE - 1), text, sizeof text);
+    char mark = n ? text[n - 1] : 0;
+    while (row < n && text[n - row - 1] == mark)
+        row++;
+    bool apart = row == n || text[n - row - 1] == ' ' || text[n - row - 1] == '"';
+    return (mark == '-' || mark == '=' || mark == '~') && row >= 3 && apart;
 }
+
+/* A row of a table. */
+static bool tabular(const sight *v) { return memchr(v->before, '|', v->before_n) && memchr(v->after, '|', v->after_n); }
 
 /* Headings, list items, comments, quotes: the marks of documentation at the start of a line. */
 static bool is_document(const sight *v, unsigned traits)
 {
     const char *s = v->rest;
     if (v->rest_n == 0)
-        return underlined(v->p) || (v->before_n > 0 && v->before[0] == '|' && memchr(v->after, '|', v->after_n));
+        return underlined(v->p) || tabular(v);
     if (s[0] == '#' && !(traits & PL__CODE) && !begins(s, "##["))
         return true;
-    if (v->before[0] == '|' && memchr(v->after, '|', v->after_n)) /* a row of a table */
+    if (tabular(v))
         return true;
     if (s[0] == '<' && v->rest_n > 2 && pl__letter(s[1]) && !begins(s, "<class") && v->before[v->before_n - 1] == '>')
         return true;
@@ -313,8 +323,6 @@ static size_t last_word(const sight *v, size_t end)
 static bool shell_killed(const sight *v)
 {
     const pl__place *p = v->p;
-    if (other_reason(p))
-        return false;
     bool upper = p->s[p->begin] == 'K';
     bool spaces = p->end + 1 < p->n && p->s[p->end] == ' ' && p->s[p->end + 1] == ' ';
     size_t word = last_word(v, v->before_n);
@@ -347,7 +355,7 @@ static bool container_reason(const sight *v)
 
 static bool signal_nine(const sight *v)
 {
-    if (other_reason(v->p) || is_source(v) || is_document(v, 0) || is_prose(v))
+    if (!ends_as_message(v) || is_source(v) || is_document(v, 0) || is_prose(v))
         return false;
     if (v->rest_n == 0 && v->after_n > 0 && v->after[0] == ' ' && v->after[1] != '(')
         return false;
@@ -359,7 +367,7 @@ static bool signal_nine(const sight *v)
         if (begins(text, "Error") || begins(text, "Completed") || begins(text, "ContainerStatusUnknown"))
             return false;
     }
-    return ends_as_message(v);
+    return !other_reason(v->p);
 }
 
 static bool python_class(const sight *v)
@@ -420,7 +428,7 @@ static bool special(const pl__wording *w, const sight *v, const pl__figures *f)
     if (begins(name, "exit-"))
         return signal_nine(v);
     if (strcmp(name, "shell-killed") == 0)
-        return shell_killed(v);
+        return shell_killed(v) && !other_reason(v->p);
     if (strcmp(name, "k8s-reason") == 0)
         return container_reason(v);
     if (strcmp(name, "python") == 0)
@@ -455,7 +463,10 @@ bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f
     size_t near = p->begin > 160 ? p->begin - 160 : 0;
     if (w->family == PL__CPU && pl__exact(p->s + near, p->begin - near, "mlock"))
         return false; /* a limit on locked pages, not a shortage */
-    if (begins(v.after, " in static TLS"))
+    size_t next = p->end;
+    while (next < p->n && next < p->end + 8 && (unsigned char)p->s[next] <= ' ')
+        next++;
+    if (p->n - next > 13 && memcmp(p->s + next, "in static TLS", 13) == 0)
         return false; /* the loader's own small table */
     if ((w->traits & PL__COUNTED) && f->value[PL__COUNT] == 0)
         return false;

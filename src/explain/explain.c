@@ -27,6 +27,7 @@ struct pl_explain {
     pl__job job;
     pl__events events;
     pl__squeezed squeezed;
+    uint64_t squeezed_from, squeezed_to; /* what it holds, as offsets in the log */
     char window[WINDOW];
 };
 
@@ -237,14 +238,27 @@ static pl_status take_message(pl_explain *x, size_t row, const pl__place *p, con
 }
 
 /* Squeezed text around a hit; most messages end within FIRST_LOOK, few need all that is there. */
-static void squeeze_around(pl_explain *x, size_t from, bool all)
+static void squeeze_from(pl_explain *x, size_t from, size_t bytes)
 {
-    pl__squeeze(x->window + from, pl_min(x->n - from, all ? AHEAD : FIRST_LOOK), &x->squeezed);
+    bytes = pl_min(x->n - from, bytes);
+    pl__squeeze(x->window + from, bytes, &x->squeezed);
+    x->squeezed_from = x->base + from;
+    x->squeezed_to = x->squeezed_from + bytes;
 }
 
-static bool match(pl_explain *x, size_t row, size_t at, size_t from, pl__place *p, pl__figures *f)
+/* Where dense hits share it the text is squeezed once. */
+static void squeeze_around(pl_explain *x, size_t at)
+{
+    uint64_t here = x->base + at, least = here > PL__BEFORE / 4 ? here - PL__BEFORE / 4 : 0;
+    size_t rest = pl_min(x->n - at, FIRST_LOOK / 2);
+    if (x->squeezed_to == 0 || x->squeezed_from > pl_max((size_t)least, (size_t)x->base) || x->squeezed_from < x->base || here + rest > x->squeezed_to || x->squeezed.n + 2 > PL__SQUEEZED)
+        squeeze_from(x, at > PL__BEFORE ? at - PL__BEFORE : 0, FIRST_LOOK);
+}
+
+static bool match(pl_explain *x, size_t row, size_t at, pl__place *p, pl__figures *f)
 {
     const pl__squeezed *q = &x->squeezed;
+    size_t from = (size_t)(x->squeezed_from - x->base);
     for (bool all = false;; all = true) {
         size_t index = squeezed_index(q, at - from), begin, stop;
         pl__figures_clear(f);
@@ -252,9 +266,9 @@ static bool match(pl_explain *x, size_t row, size_t at, size_t from, pl__place *
             return false;
         size_t last = pl_max(stop, pl__figures_read(row, q, begin, pl__scope_end(row, q, stop), f));
         *p = (pl__place){.s = x->window, .n = x->n, .begin = from + q->from[begin], .end = from + q->from[stop - 1] + 1, .figures_end = from + q->from[last - 1] + 1};
-        if (all || last + PL__BEFORE < q->n || x->n - from <= FIRST_LOOK)
+        if (all || last + PL__BEFORE < q->n || x->squeezed_to >= x->base + x->n)
             break;
-        squeeze_around(x, from, true);
+        squeeze_from(x, from, AHEAD);
     }
     p->line = pl__line_begin(x->window, p->begin);
     p->line_end = pl__line_end(x->window, x->n, p->end);
@@ -262,16 +276,14 @@ static bool match(pl_explain *x, size_t row, size_t at, size_t from, pl__place *
 }
 
 /* Tries a row at an anchor; *end is where scanning may go on if it is a message. */
-static bool try_row(pl_explain *x, size_t row, size_t at, size_t from, bool *squeezed, size_t *end, pl_status *status, pl_error *e)
+static bool try_row(pl_explain *x, size_t row, size_t at, size_t *end, pl_status *status, pl_error *e)
 {
     if (!pl__key_near(row, x->window, x->n, at))
         return false;
-    if (!*squeezed)
-        squeeze_around(x, from, false);
-    *squeezed = true;
+    squeeze_around(x, at);
     pl__place p;
     pl__figures f;
-    if (!match(x, row, at, from, &p, &f) || !pl__credible(&pl__wordings[row], &p, &f, count_figures(&f)))
+    if (!match(x, row, at, &p, &f) || !pl__credible(&pl__wordings[row], &p, &f, count_figures(&f)))
         return false;
     *status = take_message(x, row, &p, &f, e);
     *end = pl_max(p.end, at + 1);
@@ -296,15 +308,15 @@ static size_t next_row(const pl__hit *hit, size_t cursor[PL__HITS])
 
 static pl_status look(pl_explain *x, const pl__hit *hit, size_t *next, pl_error *e)
 {
-    size_t from = hit->at > PL__BEFORE ? hit->at - PL__BEFORE : 0, cursor[PL__HITS] = {0}, row;
-    bool squeezed = false, found = false;
+    size_t cursor[PL__HITS] = {0}, row;
+    bool found = false;
     pl_status status = PL_OK;
     *next = hit->at + 1;
     while ((row = next_row(hit, cursor)) != SIZE_MAX) {
         if (row >= pl__wording_count)
             pl__setting_read(row - pl__wording_count, x->window, x->n, hit->at, &x->job);
         else if (!found)
-            found = try_row(x, row, hit->at, from, &squeezed, next, &status, e);
+            found = try_row(x, row, hit->at, next, &status, e);
     }
     return status;
 }

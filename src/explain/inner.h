@@ -37,7 +37,7 @@ enum {
     PL__STARTUP = 8,   /* a server's start */
     PL__TORCHLIKE = 16,/* framework by the surroundings: the wording is CUDA's, not a framework's */
     PL__COUNTED = 32,  /* only if {count} is not zero */
-    PL__NEW = 64,      /* each is its own failure even if it looks the same */
+    PL__NEW = 64,     /* each is its own failure even if it looks the same */
     PL__WEAK = 128,    /* another message about the same failure says more */
     PL__CODE = 256,    /* may stand in a comment or after '#' */
     PL__LOADING = 512, /* weights are being loaded */
@@ -127,7 +127,7 @@ bool pl__scan_across(const char *s, size_t n, size_t end, pl__hit *hit);
 const uint16_t *pl__anchor_rows(unsigned anchor, size_t *count);
 
 /* ---- lines ---- */
-size_t pl__line_begin(const char *s, size_t at); 
+size_t pl__line_begin(const char *s, size_t at);
 size_t pl__line_end(const char *s, size_t n, size_t at);
 size_t pl__line_next(const char *s, size_t n, size_t end); /* where the line after the one that ends there begins */
 bool pl__has(const char *s, size_t n, const char *word); /* ASCII case ignored */

@@ -160,7 +160,7 @@ void pl__setting_read(size_t index, const char *s, size_t n, size_t at, pl__job 
     case DTYPE: read_dtype(s, n, end, member); break;
     case CONF: read_conf(s, n, at, end, member); break;
     case UNHINTED: /* named by the user, not by the message's own "Use PYTORCH_..." */
-        *(bool *)member = *(bool *)member || !pl__has(s + (at > 12 ? at - 12 : 0), pl_min(at, 12), "use pytorch");
+        *(bool *)member = *(bool *)member || !pl__has(s + (at > 16 ? at - 16 : 0), pl_min(at, 16), "use");
         break;
     case PRESENT: *(bool *)member = true; break;
     }

@@ -5,28 +5,34 @@
 #include <string.h>
 
 /* Of a line longer than this only the part around the place counts: time stays linear. */
-enum { LONGEST_LINE = 8192 };
+enum { LONGEST_LINE = 2048 };
 
 /* LF, CR, and the two characters "\\n" with which a log inside JSON writes LF. */
 static size_t break_at(const char *s, size_t n, size_t at)
 {
-    if (s[at] == '\n' || s[at] == '\r')
+    if (s[at] == '\n')
         return 1;
+    if (s[at] == '\r')
+        return at + 1 < n && s[at + 1] == '\n' ? 2 : 1;
     return s[at] == '\\' && at + 1 < n && s[at + 1] == 'n' ? 2 : 0;
+}
+
+static bool break_before(const char *s, size_t least, size_t at)
+{
+    return break_at(s, at, at - 1) || (at > least + 1 && s[at - 2] == '\\' && s[at - 1] == 'n');
 }
 
 size_t pl__line_begin(const char *s, size_t at)
 {
     size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0;
-    while (at > least && !break_at(s, at, at - 1) && !(at > least + 1 && break_at(s, at, at - 2) == 2))
+    while (at > least && ((s[at - 1] > '\r' && s[at - 1] != 'n') || !break_before(s, least, at)))
         at--;
     return at;
 }
-
 size_t pl__line_end(const char *s, size_t n, size_t at)
 {
     size_t last = pl_min(n, at + LONGEST_LINE);
-    while (at < last && !break_at(s, n, at))
+    while (at < last && ((s[at] > '\r' && s[at] != '\\') || !break_at(s, n, at)))
         at++;
     return at;
 }

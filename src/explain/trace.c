@@ -131,7 +131,7 @@ static bool frame_parse(pl__slice line, pl__slice *path, pl__slice *name)
         }
     *path = (pl__slice){line.s, file + in};
     *name = (pl__slice){line.s + begin, end - begin};
-    return end > begin;
+    return end > begin || (begin < line.n && line.s[begin] == '\\'); /* "\u003cmodule\u003e" in JSON */
 }
 
 /* The line of code that runs, as IPython, rich and pytest mark it. */
