@@ -1,5 +1,5 @@
 /* From a folder to answers: what stands behind the plan and session of the public header. Private
- * to the room. */
+ * to the room, but for reading folders and options, which train does in the same way. */
 #ifndef PL_INFER_H
 #define PL_INFER_H
 
@@ -7,6 +7,13 @@
 #include "govern/govern.h"
 #include "plan/plan.h"
 #include "text/text.h"
+
+enum { PL__REASON_BYTES = 224 };
+
+/* ---- what options ask of the machine; training asks the same ---- */
+pl_status pl__device_check(const char *device, pl_error *e);
+pl_status pl__isa_choose(const pl_options *o, pl_dtype compute, pl_isa *isa, pl_error *e);
+pl_status pl__limit_choose(const pl_options *o, uint64_t *limit, char reason[PL__REASON_BYTES], pl_error *e);
 
 /* A tokenizer with the lengths that hold for a model: what plan and encoder share. */
 typedef struct pl__reading {
@@ -31,7 +38,7 @@ struct pl_plan {
     pl_program program;
     pl_ledger ledger;
     uint64_t limit;
-    char reason[224];
+    char reason[PL__REASON_BYTES];
     pl_isa isa;
     pl_precision precision;
     const char *runtime_folder;

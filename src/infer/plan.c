@@ -7,7 +7,7 @@
 
 /* ---- what a request asks of the machine ---- */
 
-static pl_status refuse_device(const char *device, pl_error *e)
+pl_status pl__device_check(const char *device, pl_error *e)
 {
     if (!device || strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0)
         return PL_OK;
@@ -16,7 +16,7 @@ static pl_status refuse_device(const char *device, pl_error *e)
     return pl_fail(e, PL_USAGE, "--device %s: unknown device; cpu or auto would do", device);
 }
 
-static pl_status choose_isa(const pl_options *o, pl_dtype compute, pl_isa *isa, pl_error *e)
+pl_status pl__isa_choose(const pl_options *o, pl_dtype compute, pl_isa *isa, pl_error *e)
 {
     unsigned present = pl_isa_present();
     const char *forced = o->environment ? o->environment->isa : NULL;
@@ -35,11 +35,11 @@ static pl_os_view view_of(const pl_options *o)
     return (pl_os_view){"/proc", "/sys", o->environment ? o->environment->runtime_folder : NULL};
 }
 
-static pl_status set_limit(pl_plan *p, const pl_options *o, pl_error *e)
+pl_status pl__limit_choose(const pl_options *o, uint64_t *limit, char reason[PL__REASON_BYTES], pl_error *e)
 {
     if (o->memory) {
-        p->limit = o->memory;
-        snprintf(p->reason, sizeof p->reason, "set by --memory");
+        *limit = o->memory;
+        snprintf(reason, PL__REASON_BYTES, "set by --memory");
         return PL_OK;
     }
     pl_os_view view = view_of(o);
@@ -47,8 +47,8 @@ static pl_status set_limit(pl_plan *p, const pl_options *o, pl_error *e)
     pl_status s = pl_os_spare(&view, &spare, e);
     if (s)
         return s;
-    p->limit = spare.bytes;
-    snprintf(p->reason, sizeof p->reason, "%s", spare.reason);
+    *limit = spare.bytes;
+    snprintf(reason, PL__REASON_BYTES, "%s", spare.reason);
     return PL_OK;
 }
 
@@ -72,7 +72,7 @@ static pl_status hold_all(pl_plan *p, const pl_options *o, pl_error *e)
         const char *name = pl_region_string(&p->region, o->outside[i].name, strlen(o->outside[i].name));
         if (!name)
             return pl_fail_no_memory(e, strlen(o->outside[i].name), "the plan");
-        hold(p, name, "program", o->outside[i].bytes, PL_MOMENT_OPEN, last);
+        hold(p, name, "program", o->outside[i].bytes + o->outside[i].texts * (uint64_t)p->reading.text_bytes, PL_MOMENT_OPEN, last);
     }
     const pl_tokenizer *t = p->reading.tokenizer;
     const pl_folder *f = p->reading.folder;
@@ -135,7 +135,7 @@ static pl_status make_request(pl_plan *p, const pl_options *o, pl_dtype compute,
 {
     pl_plan_request *r = &p->request;
     *r = (pl_plan_request){.model = &p->model, .limit = p->limit, .tokens = o->tokens};
-    pl_status s = choose_isa(o, compute, &p->isa, e);
+    pl_status s = pl__isa_choose(o, compute, &p->isa, e);
     if (!s)
         s = pl_rates_of(p->isa, compute, o->environment ? o->environment->machine_record : NULL, &r->rates, e);
     if (s)
@@ -197,7 +197,7 @@ static pl_status begin(const char *model, const pl_options *o, pl_plan **out, pl
     pl_error_clear(e);
     if (o->size != sizeof *o)
         return pl_fail(e, PL_USAGE, "pl_options.size: %zu, pl_options_init sets it to %zu", o->size, sizeof *o);
-    pl_status s = refuse_device(o->device, e);
+    pl_status s = pl__device_check(o->device, e);
     if (s)
         return s;
     pl_plan *p = calloc(1, sizeof *p);
@@ -229,7 +229,7 @@ pl_status pl_plan_make(const char *model, const pl_options *options, pl_plan **o
     pl_status s = begin(model, options, out, e);
     pl_plan *p = *out;
     if (!s)
-        s = set_limit(p, options, e);
+        s = pl__limit_choose(options, &p->limit, p->reason, e);
     if (!s)
         s = search(p, options, e);
     if (!s) {

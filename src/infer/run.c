@@ -13,6 +13,7 @@ typedef struct run {
     pl_status ended; /* PL_OK: more may come; PL_END; or the error with which the input ended */
     pl_error error;
     bool beside;     /* reading while a pass computes */
+    uint64_t answered;
 } run;
 
 static void end_input(run *r, pl_status status, uint64_t line)
@@ -114,11 +115,12 @@ static const float *scores_of(pl_session *s, const float *logits)
     return scores;
 }
 
-static pl_status deliver(pl_session *s, uint32_t texts, pl_sink sink, void *sink_self, pl_error *e)
+static pl_status deliver(run *r, uint32_t texts, pl_sink sink, void *sink_self, pl_error *e)
 {
+    pl_session *s = r->s;
     for (uint32_t i = 0; i < texts; i++) {
         const float *values = pl_exec_result(s->exec, s->window.distinct[i]);
-        pl_result result = {atomic_load(&s->texts), values, scores_of(s, values)};
+        pl_result result = {r->answered++, values, scores_of(s, values)};
         pl_status st = sink(sink_self, &result, e);
         if (st)
             return st;
@@ -180,7 +182,7 @@ static pl_status run_all(run *r, pl_sink sink, void *sink_self, pl_error *e)
         if (st == PL_STOPPED && !atomic_load(&s->stop))
             continue; /* another limit was asked for; the texts still wait and are computed within it */
         if (!st)
-            st = deliver(s, texts, sink, sink_self, e);
+            st = deliver(r, texts, sink, sink_self, e);
         if (!st && atomic_load(&s->stop))
             st = pl_fail(e, PL_STOPPED, "stopped on request");
         if (st)
