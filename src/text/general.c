@@ -49,9 +49,15 @@ static char *lay_span(char *at, size_t n, pl__span *span)
 /* Room is laid out for the longest text that the workspace was made for: a short one may grow more. */
 static size_t planned_bytes(const pl_tokenizer *t, size_t workspace_bytes, size_t text_bytes)
 {
-    enum { STEP = 1 << 16 };
-    size_t least = pl__general_workspace(t, text_bytes), step = pl__general_workspace(t, text_bytes + STEP) - least;
-    return workspace_bytes <= least ? text_bytes : text_bytes + (workspace_bytes - least) / (step / STEP + 1);
+    size_t planned = text_bytes, step = 1;
+    while (pl__general_workspace(t, planned + step) <= workspace_bytes) {
+        planned += step;
+        step *= 2;
+    }
+    for (; step > 0; step /= 2)
+        if (pl__general_workspace(t, planned + step) <= workspace_bytes)
+            planned += step;
+    return planned;
 }
 
 static pl__run *lay_run(const pl_tokenizer *t, void *workspace, size_t text_bytes)

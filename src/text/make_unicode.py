@@ -312,9 +312,12 @@ def main():
         for c in matched(r"\p{%s}" % k):
             category[c] = i
     assert len(category) == len(ALL)
-    for i, pattern in enumerate((r"\w", "[[:alpha:]]", "[[:upper:]]")):
+    for i, pattern in enumerate(("[[:alpha:]]", "[[:upper:]]", "[[:lower:]]")):
         for c in matched(pattern):
             category[c] |= 32 << i
+    alpha = {c for c in ALL if category[c] & 32}
+    words = {c for c in ALL if c in alpha or CATEGORIES[category[c] & 31] in ("Mn", "Mc", "Me", "Nd", "Pc")}
+    assert matched("[[:word:]]") == words and matched(r"\w") == words | {0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE}  # as regex_set.c has it
     three_stage("onig", category, "uint8_t")
 
     onig_scripts()

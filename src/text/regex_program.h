@@ -10,11 +10,11 @@
 #include "text/regex.h"
 
 /* ---- sets ---- */
-typedef enum pl__item_kind { PL__ITEM_RANGE, PL__ITEM_CATEGORIES, PL__ITEM_BITS, PL__ITEM_WHITE, PL__ITEM_SCRIPT, PL__ITEM_SET } pl__item_kind;
+typedef enum pl__item_kind { PL__ITEM_RANGE, PL__ITEM_CATEGORIES, PL__ITEM_BITS, PL__ITEM_WHITE, PL__ITEM_WORD, PL__ITEM_SCRIPT, PL__ITEM_SET } pl__item_kind;
 typedef struct pl__item {
     uint8_t kind;
     bool negated;
-    uint32_t low, high; /* RANGE: both ends; CATEGORIES, BITS: mask in low; SCRIPT: number in low; SET: index in low */
+    uint32_t low, high; /* RANGE: both ends; CATEGORIES, BITS: mask in low; WORD: 1 in low for \w; SCRIPT: number in low; SET: index in low */
 } pl__item;
 
 /* Members: those of any item; with `both`, those of all items. Negated at the end. */

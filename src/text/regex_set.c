@@ -50,6 +50,7 @@ static bool item_has(const pl__item *items, const pl__set *sets, const pl__item 
     case PL__ITEM_CATEGORIES: there = item->low >> (pl__onig(c) & PL__ONIG_CATEGORY) & 1; break;
     case PL__ITEM_BITS: there = pl__onig(c) & item->low; break;
     case PL__ITEM_WHITE: there = pl__class(c) & PL__WHITE; break;
+    case PL__ITEM_WORD: there = item->low ? pl__onig_escape_w(c) : pl__onig_word(c); break;
     case PL__ITEM_SCRIPT: there = pl__onig_script(c) == item->low; break;
     case PL__ITEM_SET: there = members(items, sets, &sets[item->low], c); break;
     }
@@ -139,8 +140,10 @@ static const struct {
     {"any", PL__ITEM_RANGE, 0, 0x10FFFF}, {"assigned", PL__ITEM_CATEGORIES, ~ONE(PL__CN), 0}, {"ascii", PL__ITEM_RANGE, 0, 0x7F},
     {"alpha", PL__ITEM_BITS, PL__ONIG_ALPHA, 0}, {"alphabetic", PL__ITEM_BITS, PL__ONIG_ALPHA, 0},
     {"upper", PL__ITEM_BITS, PL__ONIG_UPPER, 0}, {"uppercase", PL__ITEM_BITS, PL__ONIG_UPPER, 0},
-    {"word", PL__ITEM_BITS, PL__ONIG_WORD, 0}, {"digit", PL__ITEM_CATEGORIES, ONE(PL__ND), 0},
-    {"punct", PL__ITEM_CATEGORIES, ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO) | ONE(PL__SM) | ONE(PL__SC) | ONE(PL__SK) | ONE(PL__SO), 0},
+    {"lower", PL__ITEM_BITS, PL__ONIG_LOWER, 0}, {"lowercase", PL__ITEM_BITS, PL__ONIG_LOWER, 0},
+    {"word", PL__ITEM_WORD, 0, 0}, {"digit", PL__ITEM_CATEGORIES, ONE(PL__ND), 0},
+    {"punct", PL__ITEM_CATEGORIES, ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO), 0},
+    {"[punct]", PL__ITEM_CATEGORIES, ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO) | ONE(PL__SM) | ONE(PL__SC) | ONE(PL__SK) | ONE(PL__SO), 0},
     {"cntrl", PL__ITEM_CATEGORIES, ONE(PL__CC), 0}, {"space", PL__ITEM_WHITE, 0, 0}, {"whitespace", PL__ITEM_WHITE, 0, 0},
     {"print", PL__ITEM_CATEGORIES, ~(ONE(PL__CC) | ONE(PL__CN) | ONE(PL__CS) | ONE(PL__ZL) | ONE(PL__ZP)), 0},
     {"graph", PL__ITEM_CATEGORIES, ~(ONE(PL__CC) | ONE(PL__CN) | ONE(PL__CS) | ONE(PL__ZL) | ONE(PL__ZP) | ONE(PL__ZS)), 0},
@@ -217,7 +220,7 @@ bool pl__pattern_property(pl__pattern *p, uint32_t letter, pl__item *out)
 {
     switch (letter) {
     case 'd': case 'D': *out = (pl__item){PL__ITEM_CATEGORIES, letter == 'D', 1u << PL__ND, 0}; return true;
-    case 'w': case 'W': *out = (pl__item){PL__ITEM_BITS, letter == 'W', PL__ONIG_WORD, 0}; return true;
+    case 'w': case 'W': *out = (pl__item){PL__ITEM_WORD, letter == 'W', 1, 0}; return true;
     case 's': case 'S': *out = (pl__item){PL__ITEM_WHITE, letter == 'S', 0, 0}; return true;
     case 'h': case 'H':
         find_property(p, "xdigit", 6, out);
@@ -239,8 +242,11 @@ static bool read_posix(pl__pattern *p, pl__item *out)
     const char *stop = from;
     while (stop < end && *stop >= 'a' && *stop <= 'z')
         stop++;
-    if (end - stop < 2 || stop[0] != ':' || stop[1] != ']' || !find_property(p, from, (size_t)(stop - from), out))
+    if (end - stop < 2 || stop[0] != ':' || stop[1] != ']')
         return false;
+    bool punct = stop - from == 5 && memcmp(from, "punct", 5) == 0; /* symbols too, other than in \p{punct} */
+    if (!(punct ? find_property(p, "[punct]", 7, out) : find_property(p, from, (size_t)(stop - from), out)))
+        pl__pattern_fail(p, "has a [:class:] that is not known");
     out->negated = negated;
     p->at = (size_t)(stop - p->text) + 2;
     return true;

@@ -27,8 +27,21 @@ PL__UNICODE_TABLE(class, uint8_t)
 /* General category (low five bits, in the order below) and three more sets, as the regular
  * expressions of the library (Oniguruma) see them. */
 enum { PL__CN, PL__LU, PL__LL, PL__LT, PL__LM, PL__LO, PL__MN, PL__MC, PL__ME, PL__ND, PL__NL, PL__NO, PL__PC, PL__PD, PL__PS, PL__PE, PL__PI, PL__PF, PL__PO, PL__SM, PL__SC, PL__SK, PL__SO, PL__ZS, PL__ZL, PL__ZP, PL__CC, PL__CF, PL__CS, PL__CO, PL__CATEGORIES };
-enum { PL__ONIG_CATEGORY = 31, PL__ONIG_WORD = 32, PL__ONIG_ALPHA = 64, PL__ONIG_UPPER = 128 };
+enum { PL__ONIG_CATEGORY = 31, PL__ONIG_ALPHA = 32, PL__ONIG_UPPER = 64, PL__ONIG_LOWER = 128 };
 PL__UNICODE_TABLE(onig, uint8_t)
+
+
+/* Letters, marks, decimal digits, connectors: [[:word:]]; \w has six more of Latin-1. */
+static inline bool pl__onig_word(uint32_t c)
+{
+    uint32_t mask = 1u << PL__MN | 1u << PL__MC | 1u << PL__ME | 1u << PL__ND | 1u << PL__PC;
+    uint8_t bits = pl__onig(c);
+    return (bits & PL__ONIG_ALPHA) || mask >> (bits & PL__ONIG_CATEGORY) & 1;
+}
+static inline bool pl__onig_escape_w(uint32_t c)
+{
+    return pl__onig_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
+}
 
 PL__UNICODE_TABLE(onig_script, uint8_t) /* 0: none; else index + 1 into the names */
 extern const char *const pl__onig_script_names[]; /* "oldturkic" */
