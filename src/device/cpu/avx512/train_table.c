@@ -1,10 +1,9 @@
 #include "device/cpu/avx512/avx512_train.h"
-#include "device/cpu/reference/ref_train.h"
 #include "device/cpu/train_tables.h"
 
 #define ROWS                                                                                                                                        \
-    .dropout = pl__avx512_dropout, .attention_workspace = pl__ref_attention_train_workspace, .attention_forward = pl__ref_attention_forward,        \
-    .attention_backward = pl__ref_attention_backward, .norm_backward = pl__avx512_norm_backward, .norm_gains = pl__avx512_norm_gains,               \
+    .dropout = pl__avx512_dropout, .attention_workspace = pl__avx512_attention_train_workspace, .attention_forward = pl__avx512_attention_forward,  \
+    .attention_backward = pl__avx512_attention_backward, .norm_backward = pl__avx512_norm_backward, .norm_gains = pl__avx512_norm_gains,            \
     .act_backward = pl__avx512_act_backward, .column_sum = pl__avx512_column_sum, .scatter_add = pl__avx512_scatter_add, .adamw = pl__avx512_adamw, \
     .sum_squares = pl__avx512_sum_squares
 

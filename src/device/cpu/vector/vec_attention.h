@@ -13,10 +13,14 @@
 #include <assert.h>
 #include <math.h>
 
+#ifndef VF_SPAN_ROWS
+#define VF_SPAN_ROWS VF_ROWS /* rows that stand one behind the other in a span */
+#endif
+
 enum {
     SPAN = 512,             /* keys (or columns of the head) of one block of scores (queries) */
     SPAN_ROW = SPAN + 16,   /* its row stride: 33 lines, so that rows fall into different sets */
-    SPAN_FLOATS = VF_ROWS * SPAN_ROW,
+    SPAN_FLOATS = VF_SPAN_ROWS * SPAN_ROW,
 };
 
 #define VF_SPAN_BLOCK(rows, vectors)                                                               \

@@ -21,6 +21,7 @@ static inline vi vi_xor_3(vi a, vi b, vi c) { return _mm512_ternarylogic_epi32(a
 static inline vi vi_mul_even(vi a, vi b) { return _mm512_mul_epu32(a, b); }
 static inline vi vi_turn_quads(vi a) { return _mm512_shuffle_epi32(a, (_MM_PERM_ENUM)0x1B); }
 static inline vi vi_odd_to_even(vi a) { return _mm512_srli_epi64(a, 32); }
+static inline vm vf_has_sign(vf a) { return _mm512_movepi32_mask(_mm512_castps_si512(a)); }
 static inline vm vi_at_least(vi a, vi b) { return _mm512_cmp_epu32_mask(a, b, _MM_CMPINT_NLT); }
 #else
 static inline vi vi_quads(int a, int b, int c, int d) { return _mm256_setr_epi32(a, b, c, d, a, b, c, d); }
@@ -30,6 +31,7 @@ static inline vi vi_xor_3(vi a, vi b, vi c) { return vi_xor(vi_xor(a, b), c); }
 static inline vi vi_mul_even(vi a, vi b) { return _mm256_mul_epu32(a, b); }
 static inline vi vi_turn_quads(vi a) { return _mm256_shuffle_epi32(a, 0x1B); }
 static inline vi vi_odd_to_even(vi a) { return _mm256_srli_epi64(a, 32); }
+static inline vm vf_has_sign(vf a) { return _mm256_castsi256_ps(_mm256_srai_epi32(_mm256_castps_si256(a), 31)); }
 static inline vm vi_at_least(vi a, vi b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a, b), a)); }
 #endif
 
