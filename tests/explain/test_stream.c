@@ -127,7 +127,7 @@ static void takes_any_bytes(void **state)
         for (size_t i = 0; i < 60; i++) {
             z = z * 6364136223846793005u + 1442695040888963407u;
             size_t at = (z >> 20) % (sizeof noise - 400), from = (z >> 40) % 100, n = 1 + (z >> 50) % 80;
-            memcpy(noise + at, OOM + from, n);
+            memcpy(noise + at, &OOM[from], n);
         }
         feed_often(noise, sizeof noise, sizeof noise * 3, &t);
     }
