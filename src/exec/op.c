@@ -88,14 +88,15 @@ void pl__op_run(pl_exec *x, const pl_op *op, const pl__tile *tile, const char *s
         cut((op->columns + k->panel - 1) / k->panel, share, &first, &last);
         k->gemm(&(pl_gemm){.rows = units, .columns = op->columns, .depth = op->depth, .a = at(&p, op->b), .a_stride = op->b.stride,
                            .b = at(&p, op->c), .c = at(&p, op->a), .c_stride = op->a.stride, .bias = at(&p, op->d), .residual = at(&p, op->e),
-                           .residual_stride = op->e.stride, .act = (pl_act)op->act, .go_on = op->go_on, .last = op->last}, workspace, first, last);
+                           .residual_stride = op->e.stride, .act = (pl_act)op->act, .go_on = op->go_on, .last = op->last,
+                           .a_type = (pl_dtype)op->b.type, .c_type = (pl_dtype)op->a.type}, workspace, first, last);
         return;
     case PL_CODE_ATTENTION: {
         size_t heads = op->columns / op->depth;
         cut(texts * heads, share, &first, &last);
         k->attention(&(pl_attention){.texts = texts, .heads = heads, .head_width = op->depth, .starts = starts, .q = at(&p, op->b),
                                      .k = at(&p, op->c), .v = at(&p, op->d), .stride = op->b.stride, .out = at(&p, op->a),
-                                     .out_stride = op->a.stride, .scale = op->scalar}, workspace, first, last);
+                                     .out_stride = op->a.stride, .scale = op->scalar, .in_type = (pl_dtype)op->b.type, .out_type = (pl_dtype)op->a.type}, workspace, first, last);
         return;
     }
     case PL_CODE_POOL:

@@ -99,7 +99,7 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
         return pl_plan_refusal(plan, e);
     pl_os_view view = {"/proc", "/sys", plan->runtime_folder};
     pl_status s = check_machine(plan, &view, e);
-    pl_session *x;
+    pl_session *x = NULL;
     if (!s)
         s = map_all(plan, &x, e);
     if (s)

@@ -12,7 +12,7 @@ typedef struct compiler {
     pl_program *p;
     pl__load_sink loads;
     size_t op_count, stage_count; /* so far; arrays are NULL in the counting round */
-    uint64_t *local_offset;       /* [values] of the group at hand, in the member's scratch */
+    pl_operand *locals;           /* [values] of the group at hand, in the member's scratch */
     uint64_t *buffer_offset;      /* [buffers] */
     pl__placed *placed;           /* [operators of a group] */
     uint64_t resident_at;
@@ -35,37 +35,32 @@ static void place_buffers(compiler *c)
 }
 
 /* Values that live within their group stand one behind the other. */
-static void place_locals(compiler *c, const pl__group *g)
+static void place_locals(compiler *c, uint32_t group)
 {
-    const pl_model *m = c->r->model;
-    const pl__groups *gs = c->r->groups;
-    uint64_t at = c->l.thread_buffers, columns = pl__slice_of(c->r, g, 0).columns;
+    const pl__group *g = &c->r->groups->groups[group];
+    uint64_t at = c->l.thread_buffers;
+    pl__local local;
     for (uint32_t i = 0; i < g->count; i++) {
-        const pl_operator *op = &m->operators[g->first + i];
-        if (op->in == op->out || gs->buffer_of[op->out] != PL_NO_VALUE || (op->kind == PL_OPERATOR_POOL && op->column))
+        if (!pl__local_of(c->r, c->r->groups, group, g->first + i, c->knobs->tile_rows, c->l.tile_texts, &local))
             continue;
-        const pl_value *v = &m->values[op->out];
-        uint64_t width = v->axis == g->axis && !g->by_columns ? v->parts * columns : pl_value_width(m, op->out);
-        c->local_offset[op->out] = at;
-        at += pl_round_up(pl__stride(width) * FLOAT * (v->extent == PL_EXTENT_ROWS ? c->knobs->tile_rows : c->l.tile_texts), LINE);
+        c->locals[c->r->model->operators[g->first + i].out] = (pl_operand){.offset = at, .stride = (uint32_t)local.stride, .space = PL_SPACE_THREAD, .type = (uint8_t)local.type};
+        at += local.bytes;
     }
     assert(at <= c->l.workspace);
 }
 
-static pl_operand operand(const compiler *c, const pl__group *g, uint32_t value, uint64_t column)
+static pl_operand operand(const compiler *c, uint32_t value, uint64_t column)
 {
-    const pl_model *m = c->r->model;
     const pl__groups *gs = c->r->groups;
-    const pl_value *v = &m->values[value];
     uint32_t b = gs->buffer_of[value];
     if (b == PL_NO_VALUE) {
-        bool sliced = v->axis == g->axis && !g->by_columns;
-        uint64_t width = sliced ? v->parts * pl__slice_of(c->r, g, 0).columns : pl_value_width(m, value);
-        return (pl_operand){.offset = c->local_offset[value] + column * FLOAT, .space = PL_SPACE_THREAD, .stride = (uint32_t)pl__stride(width)};
+        pl_operand local = c->locals[value];
+        local.offset += column * pl_dtype_bytes((pl_dtype)local.type);
+        return local;
     }
     bool thread = pl__in_thread(&gs->buffers[b], pl__streams(c->r, c->knobs));
-    pl_space space = thread ? PL_SPACE_THREAD : v->extent == PL_EXTENT_ROWS ? PL_SPACE_ROWS : PL_SPACE_TEXTS;
-    return (pl_operand){.offset = c->buffer_offset[b] + column * FLOAT, .space = space, .stride = (uint32_t)gs->buffers[b].stride};
+    pl_space space = thread ? PL_SPACE_THREAD : c->r->model->values[value].extent == PL_EXTENT_ROWS ? PL_SPACE_ROWS : PL_SPACE_TEXTS;
+    return (pl_operand){.offset = c->buffer_offset[b] + column * FLOAT, .stride = (uint32_t)gs->buffers[b].stride, .space = (uint8_t)space, .type = PL_F32};
 }
 
 static pl_operand in_slab(uint64_t offset)
@@ -90,12 +85,12 @@ static void emit_linear(compiler *c, const pl__group *g, const pl_operator *o, c
     op.depth = (uint32_t)(closes ? slice.columns : pl_value_width(m, o->in));
     op.go_on = closes && !slice.first;
     op.last = !closes || slice.last;
-    op.a = operand(c, g, o->out, column);
-    op.b = operand(c, g, o->in, 0);
+    op.a = operand(c, o->out, column);
+    op.b = operand(c, o->in, 0);
     op.c = in_slab(placed->weight);
     op.d = in_slab(placed->bias);
     if (op.last && o->residual != PL_NO_VALUE)
-        op.e = operand(c, g, o->residual, column);
+        op.e = operand(c, o->residual, column);
     emit(c, op);
 }
 
@@ -110,19 +105,19 @@ static void emit_operator(compiler *c, const pl__group *g, const pl_operator *o,
         return;
     case PL_OPERATOR_GATHER:
         op.code = PL_CODE_GATHER;
-        op.a = operand(c, g, o->out, 0);
+        op.a = operand(c, o->out, 0);
         c->p->words = (pl_word_table){o->weight[0]->offset, width * pl_dtype_bytes(o->weight[0]->type), o->weight[0]->file, o->weight[0]->type, width};
         break;
     case PL_OPERATOR_EMBED_SUM:
         op.code = PL_CODE_EMBED_SUM;
-        op.a = operand(c, g, o->out, 0);
+        op.a = operand(c, o->out, 0);
         op.b = (pl_operand){.offset = c->position_table, .space = PL_SPACE_FIXED, .stride = width};
         if (o->weight[1])
             op.c = (pl_operand){.offset = c->type_table, .space = PL_SPACE_FIXED, .stride = width};
         break;
     case PL_OPERATOR_NORM:
         op.code = PL_CODE_NORM;
-        op.a = operand(c, g, o->out, 0);
+        op.a = operand(c, o->out, 0);
         op.b = in_slab(placed->weight);
         op.c = in_slab(placed->bias);
         break;
@@ -130,21 +125,21 @@ static void emit_operator(compiler *c, const pl__group *g, const pl_operator *o,
         op.code = PL_CODE_ATTENTION;
         op.columns = (uint32_t)slice.columns;
         op.depth = o->head_width;
-        op.a = operand(c, g, o->out, 0);
-        op.b = operand(c, g, o->in, 0);
-        op.c = operand(c, g, o->in, slice.columns);
-        op.d = operand(c, g, o->in, 2 * slice.columns);
+        op.a = operand(c, o->out, 0);
+        op.b = operand(c, o->in, 0);
+        op.c = operand(c, o->in, slice.columns);
+        op.d = operand(c, o->in, 2 * slice.columns);
         break;
     case PL_OPERATOR_POOL:
         op.code = PL_CODE_POOL;
         op.pooling = (uint8_t)o->pooling;
         op.columns = (uint32_t)pl_value_width(m, o->in);
-        op.a = operand(c, g, o->out, o->column);
-        op.b = operand(c, g, o->in, 0);
+        op.a = operand(c, o->out, o->column);
+        op.b = operand(c, o->in, 0);
         break;
     case PL_OPERATOR_UNIT_LENGTH:
         op.code = PL_CODE_UNIT_LENGTH;
-        op.a = operand(c, g, o->out, 0);
+        op.a = operand(c, o->out, 0);
         break;
     }
     emit(c, op);
@@ -207,7 +202,7 @@ static void emit_all(compiler *c)
     emit_tables(c);
     c->loads.count = 0;
     for (uint32_t g = 0; g < c->r->groups->count; g++) {
-        place_locals(c, &c->r->groups->groups[g]);
+        place_locals(c, g);
         for (uint32_t i = 0; i < pl__slices(&c->r->groups->groups[g]); i++)
             emit_stage(c, g, i);
     }
@@ -247,7 +242,7 @@ static void fill_program(compiler *c, const pl__cut *cut)
     p->workspace = l->workspace;
     p->staging = l->staging;
     p->staging_bytes = l->staging_bytes;
-    p->result = operand(c, &c->r->groups->groups[c->r->groups->count - 1], c->r->model->result, 0);
+    p->result = operand(c, c->r->model->result, 0);
     p->result_width = c->r->model->width;
     p->threads = c->r->threads;
     p->tile_rows = k->tile_rows;
@@ -266,7 +261,7 @@ static uint32_t longest_group(const pl_plan_request *r)
 
 size_t pl_plan_scratch(const pl_plan_request *r)
 {
-    return r->model->value_count * sizeof(uint64_t) + r->groups->buffer_count * sizeof(uint64_t) + longest_group(r) * sizeof(pl__placed);
+    return r->model->value_count * sizeof(pl_operand) + r->groups->buffer_count * sizeof(uint64_t) + longest_group(r) * sizeof(pl__placed);
 }
 
 uint64_t pl_plan_most_tables(const pl_plan_request *r)
@@ -291,8 +286,8 @@ pl_status pl_plan_compile(const pl_plan_request *r, const pl_knobs *knobs, void 
     pl__cut_make(r, knobs->slab, knobs->resident, &cut);
     assert(cut.possible);
     *program = (pl_program){0};
-    compiler c = {.r = r, .knobs = knobs, .p = program, .local_offset = scratch};
-    c.buffer_offset = c.local_offset + r->model->value_count;
+    compiler c = {.r = r, .knobs = knobs, .p = program, .locals = scratch};
+    c.buffer_offset = (uint64_t *)(void *)(c.locals + r->model->value_count);
     c.placed = (pl__placed *)(void *)(c.buffer_offset + r->groups->buffer_count);
     pl__layout_make(r, &cut, knobs, &c.l);
     place_buffers(&c);

@@ -5,10 +5,10 @@
 
 enum { FLOAT = 4, LINE = 64, PAGE = 4096, COLUMN_GRAIN = 32 };
 
-uint64_t pl__stride(uint64_t width)
+uint64_t pl__stride(uint64_t width, uint64_t element)
 {
-    uint64_t stride = pl_round_up(width, LINE / FLOAT);
-    return stride * FLOAT % PAGE == 0 ? stride + LINE / FLOAT : stride;
+    uint64_t stride = pl_round_up(width, LINE / element);
+    return stride * element % PAGE == 0 ? stride + LINE / element : stride;
 }
 
 static uint64_t common_multiple(uint64_t a, uint64_t b)
@@ -149,7 +149,7 @@ static void place_values(const pl_plan_request *r, pl__groups *gs, const span *s
         bool result = v == m->result;
         if (!s->seen || (s->first == s->last && !result))
             continue;
-        uint64_t stride = pl__stride(pl_value_width(m, v));
+        uint64_t stride = pl__stride(pl_value_width(m, v), FLOAT);
         uint32_t b = 0;
         for (; b < gs->buffer_count; b++) {
             pl__buffer *x = &gs->buffers[b];
@@ -213,20 +213,31 @@ pl__slice pl__slice_of(const pl_plan_request *r, const pl__group *g, uint32_t in
     return (pl__slice){begin, end - begin, index == 0, end == size};
 }
 
-uint64_t pl__local_bytes(const pl_plan_request *r, const pl__groups *gs, uint32_t group, uint64_t slice_columns, uint64_t rows, uint64_t texts)
+bool pl__local_of(const pl_plan_request *r, const pl__groups *gs, uint32_t group, uint32_t operator, uint64_t rows, uint64_t texts, pl__local *out)
 {
     const pl_model *m = r->model;
     const pl__group *g = &gs->groups[group];
+    const pl_operator *op = &m->operators[operator];
+    if (op->in == op->out || gs->buffer_of[op->out] != PL_NO_VALUE || (op->kind == PL_OPERATOR_POOL && op->column))
+        return false;
+    const pl_value *v = &m->values[op->out];
+    bool sliced = v->axis == g->axis && !g->by_columns, token_rows = v->extent == PL_EXTENT_ROWS;
+    uint64_t width = sliced ? v->parts * pl__slice_of(r, g, 0).columns : pl_value_width(m, op->out);
+    out->type = sliced && token_rows ? r->kernels->activation : PL_F32;
+    uint64_t element = pl_dtype_bytes(out->type);
+    out->stride = pl__stride(width, element);
+    out->bytes = pl_round_up(out->stride * element * (token_rows ? rows : texts), LINE);
+    return true;
+}
+
+uint64_t pl__local_bytes(const pl_plan_request *r, const pl__groups *gs, uint32_t group, uint64_t rows, uint64_t texts)
+{
+    const pl__group *g = &gs->groups[group];
+    pl__local local;
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < g->count; i++) {
-        const pl_operator *op = &m->operators[g->first + i];
-        bool in_place = op->in == op->out;
-        if (in_place || gs->buffer_of[op->out] != PL_NO_VALUE || (op->kind == PL_OPERATOR_POOL && op->column))
-            continue;
-        const pl_value *v = &m->values[op->out];
-        uint64_t width = v->axis == g->axis && !g->by_columns ? v->parts * slice_columns : pl_value_width(m, op->out);
-        bytes += pl_round_up(pl__stride(width) * FLOAT * (v->extent == PL_EXTENT_ROWS ? rows : texts), LINE);
-    }
+    for (uint32_t i = 0; i < g->count; i++)
+        if (pl__local_of(r, gs, group, g->first + i, rows, texts, &local))
+            bytes += local.bytes;
     return bytes;
 }
 

@@ -57,9 +57,16 @@ typedef struct pl__slab_size {
 } pl__slab_size;
 pl__slab_size pl__slab_measure(const pl_plan_request *r, const pl__group *g, pl__slice slice);
 
-/* Row stride in elements for a width: whole cache lines, no multiple of a page. */
-uint64_t pl__stride(uint64_t width);
-uint64_t pl__local_bytes(const pl_plan_request *r, const pl__groups *gs, uint32_t group, uint64_t slice_columns, uint64_t rows, uint64_t texts);
+/* Row stride in elements of `element` bytes for a width: whole cache lines, no multiple of a page. */
+uint64_t pl__stride(uint64_t width, uint64_t element);
+/* A value that lives within its group, slice by slice where it lies along the cut axis: how it
+ * stands in the member's scratch. False: it is in place, or outlives the group. */
+typedef struct pl__local {
+    pl_dtype type; /* what only products and attention read may be bf16 */
+    uint64_t stride, bytes;
+} pl__local;
+bool pl__local_of(const pl_plan_request *r, const pl__groups *gs, uint32_t group, uint32_t operator, uint64_t rows, uint64_t texts, pl__local *out);
+uint64_t pl__local_bytes(const pl_plan_request *r, const pl__groups *gs, uint32_t group, uint64_t rows, uint64_t texts);
 uint64_t pl__workspace_bytes(const pl_plan_request *r, const pl__group *g, uint64_t slice_columns, uint64_t rows);
 
 #endif

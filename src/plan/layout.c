@@ -181,7 +181,7 @@ void pl__layout_make(const pl_plan_request *r, const pl__cut *cut, const pl_knob
         if (g->same_as != i)
             continue;
         uint64_t columns = pl__slice_of(r, g, 0).columns;
-        out->local_most = pl_max(out->local_most, pl__local_bytes(r, gs, i, columns, k->tile_rows, out->tile_texts));
+        out->local_most = pl_max(out->local_most, pl__local_bytes(r, gs, i, k->tile_rows, out->tile_texts));
         out->workspace_bytes = pl_max(out->workspace_bytes, pl__workspace_bytes(r, g, columns, k->tile_rows));
     }
     out->workspace = out->thread_buffers + out->local_most;

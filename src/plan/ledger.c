@@ -46,20 +46,16 @@ static uint64_t add_locals(pl_ledger *l, const pl_plan_request *r, const pl_knob
         if (g->same_as != i || (unsigned)m->operators[g->first].phase + PL_MOMENT_EMBED != moment)
             continue;
         uint64_t columns = pl__slice_of(r, g, 0).columns;
-        uint64_t locals = pl__local_bytes(r, r->groups, i, columns, k->tile_rows, layout->tile_texts);
+        uint64_t locals = pl__local_bytes(r, r->groups, i, k->tile_rows, layout->tile_texts);
         uint64_t workspace = pl__workspace_bytes(r, g, columns, k->tile_rows);
         if (locals + workspace <= most)
             continue;
         most = locals + workspace;
         l->count = first;
         for (uint32_t o = 0; o < g->count; o++) {
-            const pl_operator *op = &m->operators[g->first + o];
-            const pl_value *v = &m->values[op->out];
-            if (op->in == op->out || r->groups->buffer_of[op->out] != PL_NO_VALUE || (op->kind == PL_OPERATOR_POOL && op->column))
-                continue;
-            uint64_t width = v->axis == g->axis && !g->by_columns ? v->parts * columns : pl_value_width(m, op->out);
-            uint64_t bytes = pl_round_up(pl__stride(width) * 4 * (v->extent == PL_EXTENT_ROWS ? k->tile_rows : layout->tile_texts), 64);
-            add(l, v->name, "activations", r->threads * bytes, moment, moment);
+            pl__local local;
+            if (pl__local_of(r, r->groups, i, g->first + o, k->tile_rows, layout->tile_texts, &local))
+                add(l, m->values[m->operators[g->first + o].out].name, "activations", r->threads * local.bytes, moment, moment);
         }
         add(l, "kernel workspace", "workspace", r->threads * workspace, moment, moment);
     }

@@ -54,7 +54,7 @@ static const char *operand_text(pl_operand o, char out[64])
 {
     if (o.space == PL_SPACE_NONE)
         return "-";
-    snprintf(out, 64, "%s+%llu/%u", pl_space_name((pl_space)o.space), (unsigned long long)o.offset, o.stride);
+    snprintf(out, 64, "%s+%llu/%u%s", pl_space_name((pl_space)o.space), (unsigned long long)o.offset, o.stride, o.type == PL_BF16 ? "b" : "");
     return out;
 }
 

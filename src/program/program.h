@@ -19,7 +19,7 @@ typedef enum pl_phase {
         PL_PHASE_COUNT
 } pl_phase;
 
-/* Where an operand lives. Offsets are bytes, strides elements of 4 bytes. */
+/* Where an operand lives. Offsets are bytes, strides elements. */
 #define PL_SPACE_MAP(X)                                                                            \
     X(NONE, "-")                                                                                   \
     X(FIXED, "fixed")   /* the arena */                                                            \
@@ -38,6 +38,7 @@ typedef struct pl_operand {
     uint64_t offset;
     uint32_t stride;
     uint8_t space; /* pl_space */
+    uint8_t type;  /* pl_dtype: F32, or BF16 of what only products and attention read */
 } pl_operand;
 
 /* Operation, its operands a b c d e in words, and what its numbers mean. */
