@@ -7,18 +7,15 @@
 #include "cli/input.h"
 #include "cli/output.h"
 
+#include "base/score.h"
+
 typedef struct cli_metrics {
     const pl_plan *plan;
-    pl_answer answer;
-    size_t labels, words;          /* words: of an entry */
+    size_t words;                  /* of an entry */
     uint64_t *ring;                /* [places][words]: a label's index, a number's bits, or a bit a label */
     uint64_t places, given, taken; /* given - taken are in flight; the entry at `given` is being read */
     bool filled;                   /* it has a value */
-    uint64_t *is, *said, *both;    /* [labels]: texts with that right answer, with that result, with both */
-    uint64_t texts, right;
-    double mean_x, mean_y, xx, yy, xy, squares; /* running sums of a regression: x result, y right answer */
-    float *x, *y, *ranks;                       /* [RANKED]: for ranks */
-    uint32_t *order;
+    pl_score score;
 } cli_metrics;
 
 size_t cli_metrics_bytes(size_t labels, bool regression);
@@ -28,13 +25,5 @@ bool cli_metrics_full(const cli_metrics *m);
 pl_status cli_metrics_take(void *self, const cli_input *in, const char *text, size_t n, bool more, pl_error *e); /* a cli_label_take */
 pl_status cli_metrics_given(cli_metrics *m, const cli_input *in, pl_error *e);                                   /* the record is whole */
 void cli_metrics_result(cli_metrics *m, const pl_result *result);
-
-/* The figures, each once; returns how many. */
-typedef struct cli_figure {
-    const char *name, *title;
-    double value; /* NaN: not defined for this data */
-} cli_figure;
-enum { CLI_FIGURES = 5 };
-size_t cli_metrics_figures(cli_metrics *m, cli_figure out[CLI_FIGURES]);
 
 #endif

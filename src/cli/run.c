@@ -241,11 +241,11 @@ static pl_status prepare(cli_run *run, pl_error *e)
 
 static void say_metrics(cli_run *run)
 {
-    cli_figure figures[CLI_FIGURES];
-    size_t count = cli_metrics_figures(&run->metrics, figures);
+    pl_figure figures[PL_FIGURES];
+    size_t count = pl_score_figures(&run->metrics.score, figures);
     for (size_t i = 0; i < count; i++)
         if (isfinite(figures[i].value))
-            cli_say(&run->call->voice, "%s: %.6f (%llu texts)", figures[i].title, figures[i].value, (unsigned long long)run->metrics.texts);
+            cli_say(&run->call->voice, "%s: %.6f (%llu texts)", figures[i].title, figures[i].value, (unsigned long long)run->metrics.score.texts);
         else
             cli_say(&run->call->voice, "%s: not defined for these texts", figures[i].title);
 }

@@ -77,9 +77,9 @@ static void phases(writer *w, const pl_stats *stats)
 
 static void metrics(writer *w, cli_metrics *m)
 {
-    cli_figure figures[CLI_FIGURES];
-    size_t count = cli_metrics_figures(m, figures);
-    number(w, ",\"metrics\":{\"texts\":", m->texts);
+    pl_figure figures[PL_FIGURES];
+    size_t count = pl_score_figures(&m->score, figures);
+    number(w, ",\"metrics\":{\"texts\":", m->score.texts);
     for (size_t i = 0; i < count; i++) {
         name(w, ",", figures[i].name);
         real(w, ":", figures[i].value);

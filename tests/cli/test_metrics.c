@@ -49,8 +49,8 @@ static void result(fixture *f, const float *values)
 
 static void figures(fixture *f, const char *const *names, const double *want, size_t count)
 {
-    cli_figure found[CLI_FIGURES];
-    assert_int_equal(cli_metrics_figures(&f->m, found), count);
+    pl_figure found[PL_FIGURES];
+    assert_int_equal(pl_score_figures(&f->m.score, found), count);
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(found[i].name, names[i]);
         if (isnan(want[i]))
@@ -124,7 +124,7 @@ static void test_list(void **state)
     assert_int_equal(cli_metrics_take(&f.m, &f.in, "c", 1, false, &f.e), PL_OK);
     assert_int_equal(cli_metrics_given(&f.m, &f.in, &f.e), PL_OK);
     result(&f, (const float[]){1, -1, 1});
-    assert_int_equal(f.m.right, 1);
+    assert_int_equal(f.m.score.right, 1);
     assert_int_equal(cli_metrics_take(&f.m, &f.in, NULL, 0, false, &f.e), PL_OK);
     assert_int_equal(cli_metrics_given(&f.m, &f.in, &f.e), PL_OK); /* none of them is an answer */
     end(&f);
@@ -148,7 +148,7 @@ static void test_regression(void **state)
         assert_int_equal(give(&f, is[i]), PL_OK);
     for (size_t i = 0; i < PL_COUNT(said); i++)
         result(&f, &said[i]);
-    figures(&f, (const char *const[]){"mse", "pearson", "spearman"}, (const double[]){1.0, 0.6747699033149638, 0.6578947368421054}, 3);
+    figures(&f, (const char *const[]){"mse", "pearson", "spearmanr"}, (const double[]){1.0, 0.6747699033149638, 0.6578947368421054}, 3);
     assert_int_equal(give(&f, "x"), PL_BAD_INPUT);
     assert_int_equal(give(&f, "nan"), PL_BAD_INPUT);
     end(&f);
@@ -157,7 +157,7 @@ static void test_regression(void **state)
         assert_int_equal(give(&f, "1"), PL_OK);
         result(&f, &said[0]);
     }
-    figures(&f, (const char *const[]){"mse", "pearson", "spearman"}, (const double[]){0.25, (double)NAN, (double)NAN}, 3);
+    figures(&f, (const char *const[]){"mse", "pearson", "spearmanr"}, (const double[]){0.25, (double)NAN, (double)NAN}, 3);
     end(&f);
 }
 
@@ -172,8 +172,8 @@ static void test_unknown(void **state)
     assert_int_equal(give(&f, "3"), PL_BAD_INPUT);
     assert_int_equal(give(&f, "1.5"), PL_BAD_INPUT);
     assert_int_equal(cli_metrics_take(&f.m, &f.in, "a", 1, true, &f.e), PL_BAD_INPUT);
-    cli_figure found[CLI_FIGURES];
-    assert_int_equal(cli_metrics_figures(&f.m, found), 0);
+    pl_figure found[PL_FIGURES];
+    assert_int_equal(pl_score_figures(&f.m.score, found), 0);
     end(&f);
 }
 
@@ -191,7 +191,7 @@ static void test_ring(void **state)
         for (; flight > 0; flight--)
             say(&f, f.m.taken % 2 ? 0 : 1, 3);
     }
-    assert_int_equal(f.m.right, f.m.texts);
+    assert_int_equal(f.m.score.right, f.m.score.texts);
     end(&f);
 }
 
