@@ -150,7 +150,7 @@ typedef struct pl_kernels {
 
     size_t (*packed_bytes)(size_t columns, size_t depth); /* multiple of 64 */
     void (*pack)(const pl_pack *p);
-    size_t (*gemm_workspace)(size_t rows, size_t depth); /* bytes for one caller; may be 0 */
+    size_t (*gemm_workspace)(size_t rows, size_t depth); /* bytes for one caller; serves every product of at most so many rows and depth; may be 0 */
     void (*gemm)(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
     size_t (*attention_workspace)(size_t longest_text, size_t head_width);
     void (*attention)(const pl_attention *a, void *workspace, size_t first_unit, size_t last_unit);

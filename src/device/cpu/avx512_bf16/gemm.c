@@ -23,10 +23,11 @@ static size_t chunk_rows(size_t rows, size_t depth)
     return (each + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
 }
 
+/* Serves every product of at most so many rows and depth: fewer rows may stand in larger chunks. */
 size_t pl__avx512_bf16_gemm_workspace(size_t rows, size_t depth)
 {
-    size_t chunk = chunk_rows(rows, depth);
-    return chunk * bf16_steps(depth) * BF16_STEP * 2 + chunk * BF16_PANEL * sizeof(float);
+    size_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS, row_bytes = bf16_steps(depth) * BF16_STEP * 2;
+    return pl_min(blocks * row_bytes, CHUNK_BYTES + BLOCK_ROWS * row_bytes) + blocks * BF16_PANEL * sizeof(float);
 }
 
 /* Rows [first, first + rows) of A as bf16: [row][steps x 32]. */
