@@ -52,7 +52,8 @@ static bool figures_agree(const pl__open *o, const pl__message *m)
     static const pl__what compared[] = {PL__REQUESTED, PL__CAPACITY, PL__FREE, PL__ALLOCATED, PL__RESERVED, PL__PROCESS, PL__ALLOWED};
     bool same = o->w == m->w;
     /* TensorFlow asks the driver again and again for nine tenths of the size before */
-    bool lowered = same && strncmp(m->w->name, "tf-driver", 9) == 0 && m->line - o->last_line <= VICTIM_LINES && m->f.value[PL__REQUESTED] < o->f.value[PL__REQUESTED];
+    bool lowered = same && strncmp(m->w->name, "tf-driver", 9) == 0 && m->line - o->last_line <= VICTIM_LINES &&
+        m->f.value[PL__REQUESTED] < o->f.value[PL__REQUESTED];
     bool both = o->w->family == PL__KILL || lowered;
     for (size_t i = 0; !both && i < PL_COUNT(compared); i++)
         if (differ(o->f.value[compared[i]], m->f.value[compared[i]], same))
@@ -131,9 +132,11 @@ static pl_framework framework_of(const pl__message *m)
 {
     pl_framework told = m->w->framework;
     const pl__hints *h = &m->hints;
-    if (told == PL_FRAMEWORK_TENSORFLOW && (named(h->line, PL_FRAMEWORK_JAX) || (named(h->around, PL_FRAMEWORK_JAX) && !named(h->around, PL_FRAMEWORK_TENSORFLOW))))
+    if (told == PL_FRAMEWORK_TENSORFLOW &&
+        (named(h->line, PL_FRAMEWORK_JAX) || (named(h->around, PL_FRAMEWORK_JAX) && !named(h->around, PL_FRAMEWORK_TENSORFLOW))))
         return PL_FRAMEWORK_JAX;
-    if (told == PL_FRAMEWORK_JAX && (named(h->line, PL_FRAMEWORK_TENSORFLOW) || named(h->around, PL_FRAMEWORK_TENSORFLOW)) && !named(h->around | h->line, PL_FRAMEWORK_JAX))
+    if (told == PL_FRAMEWORK_JAX && (named(h->line, PL_FRAMEWORK_TENSORFLOW) || named(h->around, PL_FRAMEWORK_TENSORFLOW)) &&
+        !named(h->around | h->line, PL_FRAMEWORK_JAX))
         return PL_FRAMEWORK_TENSORFLOW;
     if (told == PL_FRAMEWORK_LLAMA && named(h->line, PL_FRAMEWORK_OLLAMA))
         return PL_FRAMEWORK_OLLAMA;
@@ -141,7 +144,8 @@ static pl_framework framework_of(const pl__message *m)
         return PL_FRAMEWORK_ONNXRUNTIME;
     if (!(m->w->traits & PL__TORCHLIKE))
         return told;
-    static const pl_framework order[] = {PL_FRAMEWORK_OLLAMA, PL_FRAMEWORK_TEI, PL_FRAMEWORK_ONNXRUNTIME, PL_FRAMEWORK_LLAMA, PL_FRAMEWORK_JAX, PL_FRAMEWORK_TENSORFLOW, PL_FRAMEWORK_PYTORCH, PL_FRAMEWORK_OTHER};
+    static const pl_framework order[] = {PL_FRAMEWORK_OLLAMA, PL_FRAMEWORK_TEI, PL_FRAMEWORK_ONNXRUNTIME, PL_FRAMEWORK_LLAMA, PL_FRAMEWORK_JAX,
+        PL_FRAMEWORK_TENSORFLOW, PL_FRAMEWORK_PYTORCH, PL_FRAMEWORK_OTHER};
     for (size_t i = 0; i < PL_COUNT(order); i++)
         if (named(h->line, order[i]))
             return order[i];
@@ -155,7 +159,9 @@ static pl_kind kind_of(const pl__message *m)
     bool tf = m->w->framework == PL_FRAMEWORK_TENSORFLOW && !pl__given(m->f.value[PL__DEVICE]);
     if (tf && kind == PL_KIND_DEVICE && pl__given(m->f.value[PL__HOST_INDEX]))
         return PL_KIND_HOST;
-    if (tf && kind == PL_KIND_DEVICE && (strstr(m->text, "CPU:0") || strstr(m->text, "allocator cpu") || strstr(m->text, "(cpu)") || strstr(m->text, "mklcpu") || strstr(m->text, "allocator mkl")))
+    if (tf && kind == PL_KIND_DEVICE &&
+        (strstr(m->text, "CPU:0") || strstr(m->text, "allocator cpu") || strstr(m->text, "(cpu)") || strstr(m->text, "mklcpu") ||
+            strstr(m->text, "allocator mkl")))
         return PL_KIND_HOST;
     if (strcmp(m->w->name, "ort-buffer") == 0 && (strstr(m->text, "nchwc") || strstr(m->text, "CPUExecution")))
         return PL_KIND_HOST;

@@ -8,7 +8,17 @@
 #include <assert.h>
 #include <string.h>
 
-enum { WINDOW = 1 << 20, HISTORY = 160 * 1024, AHEAD = 12 * 1024, CONTEXT = 16 * 1024, CONTEXT_AFTER = 1500, FIRST_LOOK = 4096, NARROWEST = 38, SNIFF = 512, TRAINING_REACH = 64 * 1024 };
+enum {
+    WINDOW = 1 << 20,
+    HISTORY = 160 * 1024,
+    AHEAD = 12 * 1024,
+    CONTEXT = 16 * 1024,
+    CONTEXT_AFTER = 1500,
+    FIRST_LOOK = 4096,
+    NARROWEST = 38,
+    SNIFF = 512,
+    TRAINING_REACH = 64 * 1024
+};
 
 typedef enum encoding { UNSEEN, BYTES, UTF16_LITTLE, UTF16_BIG } encoding;
 
@@ -17,12 +27,12 @@ struct pl_explain {
     encoding encoding;
     unsigned char carry[SNIFF]; /* undecoded bytes: the log's first, or half a UTF-16 pair */
     size_t carry_n;
-    size_t n;          /* bytes in the window */
-    size_t done;       /* scanned so far */
-    uint64_t base;     /* offset in the log of the window's first byte */
-    uint64_t line;     /* number of the line at `line_at` */
+    size_t n;      /* bytes in the window */
+    size_t done;   /* scanned so far */
+    uint64_t base; /* offset in the log of the window's first byte */
+    uint64_t line; /* number of the line at `line_at` */
     size_t line_at;
-    uint64_t hinted;   /* offset up to which hints were gathered */
+    uint64_t hinted;                       /* offset up to which hints were gathered */
     uint64_t seen[PL_FRAMEWORK_COUNT + 1]; /* offset + 1 of the last hint; the last is training */
     pl__job job;
     pl__events events;
@@ -78,12 +88,42 @@ static const struct hint {
     const char *word;
     int what; /* framework, or PL_FRAMEWORK_COUNT for training */
 } hints[] = {
-    {"torch", PL_FRAMEWORK_PYTORCH}, {"tensorflow", PL_FRAMEWORK_TENSORFLOW}, {"keras", PL_FRAMEWORK_TENSORFLOW}, {"jax", PL_FRAMEWORK_JAX}, {"external/xla", PL_FRAMEWORK_JAX},
-    {"external/org_tensorflow", PL_FRAMEWORK_JAX}, {"XlaRuntimeError", PL_FRAMEWORK_JAX}, {"onnxruntime", PL_FRAMEWORK_ONNXRUNTIME}, {"ONNXRuntime", PL_FRAMEWORK_ONNXRUNTIME}, {"ggml", PL_FRAMEWORK_LLAMA},
-    {"llama_", PL_FRAMEWORK_LLAMA}, {"llama.cpp", PL_FRAMEWORK_LLAMA}, {"whisper_", PL_FRAMEWORK_LLAMA}, {"ollama", PL_FRAMEWORK_OLLAMA}, {"llama runner", PL_FRAMEWORK_OLLAMA}, {"text_embeddings", PL_FRAMEWORK_TEI},
-    {"text-embeddings", PL_FRAMEWORK_TEI}, {"cupy", PL_FRAMEWORK_OTHER}, {"numba", PL_FRAMEWORK_OTHER}, {"rmm", PL_FRAMEWORK_OTHER}, {"cudf", PL_FRAMEWORK_OTHER}, {"xgboost", PL_FRAMEWORK_OTHER},
-    {"paddle", PL_FRAMEWORK_OTHER}, {"mxnet", PL_FRAMEWORK_OTHER}, {"faiss", PL_FRAMEWORK_OTHER}, {"[TRT]", PL_FRAMEWORK_OTHER}, {"TensorRT", PL_FRAMEWORK_OTHER}, {"ctranslate2", PL_FRAMEWORK_OTHER}, {"mlx", PL_FRAMEWORK_OTHER}, {"[METAL]", PL_FRAMEWORK_OTHER},
-    {"loss", PL_FRAMEWORK_COUNT}, {"poch", PL_FRAMEWORK_COUNT}, {"backward", PL_FRAMEWORK_COUNT}, {"optimizer", PL_FRAMEWORK_COUNT}, {"training", PL_FRAMEWORK_COUNT}, {"rainer", PL_FRAMEWORK_COUNT},
+    {"torch", PL_FRAMEWORK_PYTORCH},
+    {"tensorflow", PL_FRAMEWORK_TENSORFLOW},
+    {"keras", PL_FRAMEWORK_TENSORFLOW},
+    {"jax", PL_FRAMEWORK_JAX},
+    {"external/xla", PL_FRAMEWORK_JAX},
+    {"external/org_tensorflow", PL_FRAMEWORK_JAX},
+    {"XlaRuntimeError", PL_FRAMEWORK_JAX},
+    {"onnxruntime", PL_FRAMEWORK_ONNXRUNTIME},
+    {"ONNXRuntime", PL_FRAMEWORK_ONNXRUNTIME},
+    {"ggml", PL_FRAMEWORK_LLAMA},
+    {"llama_", PL_FRAMEWORK_LLAMA},
+    {"llama.cpp", PL_FRAMEWORK_LLAMA},
+    {"whisper_", PL_FRAMEWORK_LLAMA},
+    {"ollama", PL_FRAMEWORK_OLLAMA},
+    {"llama runner", PL_FRAMEWORK_OLLAMA},
+    {"text_embeddings", PL_FRAMEWORK_TEI},
+    {"text-embeddings", PL_FRAMEWORK_TEI},
+    {"cupy", PL_FRAMEWORK_OTHER},
+    {"numba", PL_FRAMEWORK_OTHER},
+    {"rmm", PL_FRAMEWORK_OTHER},
+    {"cudf", PL_FRAMEWORK_OTHER},
+    {"xgboost", PL_FRAMEWORK_OTHER},
+    {"paddle", PL_FRAMEWORK_OTHER},
+    {"mxnet", PL_FRAMEWORK_OTHER},
+    {"faiss", PL_FRAMEWORK_OTHER},
+    {"[TRT]", PL_FRAMEWORK_OTHER},
+    {"TensorRT", PL_FRAMEWORK_OTHER},
+    {"ctranslate2", PL_FRAMEWORK_OTHER},
+    {"mlx", PL_FRAMEWORK_OTHER},
+    {"[METAL]", PL_FRAMEWORK_OTHER},
+    {"loss", PL_FRAMEWORK_COUNT},
+    {"poch", PL_FRAMEWORK_COUNT},
+    {"backward", PL_FRAMEWORK_COUNT},
+    {"optimizer", PL_FRAMEWORK_COUNT},
+    {"training", PL_FRAMEWORK_COUNT},
+    {"rainer", PL_FRAMEWORK_COUNT},
 };
 
 /* Where a word stands last in s[0..n), SIZE_MAX: nowhere. */
@@ -132,7 +172,8 @@ static pl__hints hints_at(pl_explain *x, const pl__place *p)
     size_t line_end = pl_min(p->line_end, p->end + CONTEXT_AFTER);
     size_t line = p->begin - p->line > CONTEXT_AFTER ? p->begin - CONTEXT_AFTER : p->line;
     h.line = named_in(x->window + line, line_end - line);
-    h.gpu = pl__has(x->window + line, line_end - line, "cuda") || pl__has(x->window + line, line_end - line, "gpu") || pl__has(x->window + line, line_end - line, "hip");
+    h.gpu = pl__has(x->window + line, line_end - line, "cuda") || pl__has(x->window + line, line_end - line, "gpu") ||
+        pl__has(x->window + line, line_end - line, "hip");
     uint64_t nearest = 0, now = x->base + p->begin;
     for (int i = 0; i < PL_FRAMEWORK_COUNT; i++) {
         if (x->seen[i] == 0 || now - x->seen[i] > 3 * CONTEXT)
@@ -214,7 +255,8 @@ static unsigned count_figures(const pl__figures *f)
     unsigned n = 0;
     for (size_t i = PL__REQUESTED; i <= PL__OTHER_BYTES; i++)
         n += pl__given(f->value[i]);
-    return n + (f->other_count > 0) + (pl__given(f->value[PL__SHAPE]) && pl__given(f->value[PL__DTYPE])) + pl__given(f->value[PL__PID]) + pl__given(f->value[PL__DEVICE]);
+    return n + (f->other_count > 0) + (pl__given(f->value[PL__SHAPE]) && pl__given(f->value[PL__DTYPE])) + pl__given(f->value[PL__PID]) +
+        pl__given(f->value[PL__DEVICE]);
 }
 
 static pl_status take_message(pl_explain *x, size_t row, const pl__place *p, const pl__figures *f, pl_error *e)
@@ -251,7 +293,8 @@ static void squeeze_around(pl_explain *x, size_t at)
 {
     uint64_t here = x->base + at, least = here > PL__BEFORE / 4 ? here - PL__BEFORE / 4 : 0;
     size_t rest = pl_min(x->n - at, FIRST_LOOK / 2);
-    if (x->squeezed_to == 0 || x->squeezed_from > pl_max((size_t)least, (size_t)x->base) || x->squeezed_from < x->base || here + rest > x->squeezed_to || x->squeezed.n + 2 > PL__SQUEEZED)
+    if (x->squeezed_to == 0 || x->squeezed_from > pl_max((size_t)least, (size_t)x->base) || x->squeezed_from < x->base || here + rest > x->squeezed_to ||
+        x->squeezed.n + 2 > PL__SQUEEZED)
         squeeze_from(x, at > PL__BEFORE ? at - PL__BEFORE : 0, FIRST_LOOK);
 }
 
@@ -265,7 +308,8 @@ static bool match(pl_explain *x, size_t row, size_t at, pl__place *p, pl__figure
         if (index == SIZE_MAX || !pl__key_match(row, q, index, f, &begin, &stop))
             return false;
         size_t last = pl_max(stop, pl__figures_read(row, q, begin, pl__scope_end(row, q, stop), f));
-        *p = (pl__place){.s = x->window, .n = x->n, .begin = from + q->from[begin], .end = from + q->from[stop - 1] + 1, .figures_end = from + q->from[last - 1] + 1};
+        *p = (pl__place){
+            .s = x->window, .n = x->n, .begin = from + q->from[begin], .end = from + q->from[stop - 1] + 1, .figures_end = from + q->from[last - 1] + 1};
         if (all || last + PL__BEFORE < q->n || x->squeezed_to >= x->base + x->n)
             break;
         squeeze_from(x, from, AHEAD);

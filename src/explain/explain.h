@@ -4,24 +4,25 @@
  *
  * Each event goes to the sink once nothing later in the log can add to it, in the order of the log.
  * Memory is constant and time linear, whatever the bytes. Everything that is known of wordings
- * stands in wordings.def; docs/EXPLAIN.md is written from it. */
+ * stands in wordings.c; docs/EXPLAIN.md is written from it. */
 #ifndef PL_EXPLAIN_H
 #define PL_EXPLAIN_H
 
 #include "base/base.h"
 
-#define PL_FRAMEWORK_MAP(X)                                                                        \
-    X(PYTORCH, "pytorch") X(TENSORFLOW, "tensorflow") X(JAX, "jax") X(ONNXRUNTIME, "onnxruntime")  \
-    X(LLAMA, "llama.cpp") X(VLLM, "vllm") X(TGI, "tgi") X(TEI, "tei") X(OLLAMA, "ollama")          \
-    X(LINUX, "linux") X(OTHER, "other")
+#define PL_FRAMEWORK_MAP(X)                                                                                                                   \
+    X(PYTORCH, "pytorch")                                                                                                                     \
+    X(TENSORFLOW, "tensorflow") X(JAX, "jax") X(ONNXRUNTIME, "onnxruntime") X(LLAMA, "llama.cpp") X(VLLM, "vllm") X(TGI, "tgi") X(TEI, "tei") \
+        X(OLLAMA, "ollama") X(LINUX, "linux") X(OTHER, "other")
 #define PL_KIND_MAP(X) X(DEVICE, "device") X(HOST, "host") X(KILLED, "killed") X(HIDDEN, "hidden") X(WARNING, "warning")
-#define PL_CAUSE_MAP(X)                                                                            \
-    X(UNKNOWN, "unknown") X(CAPACITY, "capacity") X(SINGLE_REQUEST, "single_request")              \
-    X(FRAGMENTATION, "fragmentation") X(OTHER_PROCESS, "other_process") X(LIMIT, "limit")          \
-    X(HOST, "host") X(LEAK, "leak")
-#define PL_PHASE_MAP(X)                                                                            \
-    X(NONE, NULL) X(LOAD, "load") X(FORWARD, "forward") X(BACKWARD, "backward")                    \
-    X(OPTIMIZER, "optimizer") X(GENERATE, "generate") X(EVALUATE, "evaluate") X(STARTUP, "startup")
+#define PL_CAUSE_MAP(X)                                                                                                                               \
+    X(UNKNOWN, "unknown")                                                                                                                             \
+    X(CAPACITY, "capacity") X(SINGLE_REQUEST, "single_request") X(FRAGMENTATION, "fragmentation") X(OTHER_PROCESS, "other_process") X(LIMIT, "limit") \
+        X(HOST, "host") X(LEAK, "leak")
+#define PL_PHASE_MAP(X)                                                                                                                     \
+    X(NONE, NULL)                                                                                                                           \
+    X(LOAD, "load") X(FORWARD, "forward") X(BACKWARD, "backward") X(OPTIMIZER, "optimizer") X(GENERATE, "generate") X(EVALUATE, "evaluate") \
+        X(STARTUP, "startup")
 
 #define PL_ENUM_FRAMEWORK(name, text) PL_FRAMEWORK_##name,
 #define PL_ENUM_KIND(name, text) PL_KIND_##name,

@@ -28,20 +28,20 @@ typedef enum pl__family { PL__GPU, PL__CPU, PL__KILL, PL__SHM, PL__ALONE } pl__f
 
 enum {
     /* how much is asked of the surroundings before a message is believed */
-    PL__PLAIN = 0,     /* the wording alone proves it: it holds figures that source code has not */
-    PL__ERROR = 1,     /* only where an error message stands: after "Error:", alone on its line, in a JSON string */
-    PL__WORD = 2,      /* only alone on its line, but for a prefix */
-    PL__NEEDS = 3,     /* the line must also say error or failure */
+    PL__PLAIN = 0, /* the wording alone proves it: it holds figures that source code has not */
+    PL__ERROR = 1, /* only where an error message stands: after "Error:", alone on its line, in a JSON string */
+    PL__WORD = 2,  /* only alone on its line, but for a prefix */
+    PL__NEEDS = 3, /* the line must also say error or failure */
     PL__GUARD = 3,
-    PL__FOLLOW = 4,    /* adds to an open event, never begins one */
-    PL__STARTUP = 8,   /* a server's start */
-    PL__TORCHLIKE = 16,/* framework by the surroundings: the wording is CUDA's, not a framework's */
-    PL__COUNTED = 32,  /* only if {count} is not zero */
-    PL__NEW = 64,     /* each is its own failure even if it looks the same */
-    PL__WEAK = 128,    /* another message about the same failure says more */
-    PL__CODE = 256,    /* may stand in a comment or after '#' */
-    PL__LOADING = 512, /* weights are being loaded */
-    PL__SPECIAL = 1024 /* checked by name in credible.c */
+    PL__FOLLOW = 4,     /* adds to an open event, never begins one */
+    PL__STARTUP = 8,    /* a server's start */
+    PL__TORCHLIKE = 16, /* framework by the surroundings: the wording is CUDA's, not a framework's */
+    PL__COUNTED = 32,   /* only if {count} is not zero */
+    PL__NEW = 64,       /* each is its own failure even if it looks the same */
+    PL__WEAK = 128,     /* another message about the same failure says more */
+    PL__CODE = 256,     /* may stand in a comment or after '#' */
+    PL__LOADING = 512,  /* weights are being loaded */
+    PL__SPECIAL = 1024  /* checked by name in credible.c */
 };
 
 typedef struct pl__wording {
@@ -62,14 +62,32 @@ extern const size_t pl__wording_count;
 /* A pattern made ready: literals without spaces in lower case, and captures. */
 enum { PL__PARTS = 14 };
 typedef enum pl__what {
-    PL__LITERAL, PL__GAP, PL__SKIP_NUMBER, PL__SKIP_WORD,
-    PL__REQUESTED, PL__CAPACITY, PL__FREE, PL__PROCESS, PL__ALLOCATED, PL__RESERVED, PL__ALLOWED,
-    PL__IDLE, PL__EXTRA, PL__OTHER_BYTES, PL__OTHER_PID, PL__DEVICE, PL__PID, PL__COUNT, PL__HOST_INDEX, PL__SHAPE, PL__DTYPE
+    PL__LITERAL,
+    PL__GAP,
+    PL__SKIP_NUMBER,
+    PL__SKIP_WORD,
+    PL__REQUESTED,
+    PL__CAPACITY,
+    PL__FREE,
+    PL__PROCESS,
+    PL__ALLOCATED,
+    PL__RESERVED,
+    PL__ALLOWED,
+    PL__IDLE,
+    PL__EXTRA,
+    PL__OTHER_BYTES,
+    PL__OTHER_PID,
+    PL__DEVICE,
+    PL__PID,
+    PL__COUNT,
+    PL__HOST_INDEX,
+    PL__SHAPE,
+    PL__DTYPE
 } pl__what;
 typedef struct pl__part {
     pl__what what;
-    uint8_t unit;     /* log2 of the unit where the text has none */
-    uint16_t at, n;   /* literal: its place in the text pool */
+    uint8_t unit;   /* log2 of the unit where the text has none */
+    uint16_t at, n; /* literal: its place in the text pool */
 } pl__part;
 typedef struct pl__sequence {
     uint16_t first, count; /* parts */
@@ -85,7 +103,7 @@ typedef struct pl__figures {
 /* ---- squeezed text ---- */
 enum { PL__SQUEEZED = 6144, PL__BEFORE = 768 };
 typedef struct pl__squeezed {
-    char text[PL__SQUEEZED]; /* lower case */
+    char text[PL__SQUEEZED];     /* lower case */
     uint32_t from[PL__SQUEEZED]; /* offset of each byte in the source */
     size_t n;
 } pl__squeezed;
@@ -94,7 +112,7 @@ void pl__squeeze(const char *s, size_t n, pl__squeezed *out);
 size_t pl__clean(const char *s, size_t n, char *out, size_t capacity);
 
 /* ---- matching (match.c) ---- */
-void pl__patterns_prepare(void); /* once per process; not for concurrent first use */
+void pl__patterns_prepare(void);      /* once per process; not for concurrent first use */
 pl__slice pl__anchor(size_t wording); /* the word to look for, lower case, at least PL__ANCHOR_BYTES */
 enum { PL__ANCHOR_BYTES = 6 };
 /* What must stand beside the anchor, white space aside; 0: anything. */
@@ -107,6 +125,11 @@ void pl__figures_clear(pl__figures *f);
 /* Reads the row's other figures in [begin, limit); returns where the last of them ends. */
 size_t pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, size_t limit, pl__figures *f);
 size_t pl__scope_end(size_t wording, const pl__squeezed *q, size_t end);
+/* Each returns its length, 0 where there is none. */
+size_t pl__digits_parse(const char *s, size_t n, double *value); /* separators only before groups of three */
+size_t pl__whole_parse(const char *s, size_t n, uint64_t *value);
+size_t pl__shape_parse(const char *s, size_t n, uint64_t *elements); /* "32,1024,64": the product */
+size_t pl__dtype_parse(const char *s, size_t n, uint64_t *bytes);
 /* "1.50gib" at s: bytes and length; digits may have separators. 0: no number. */
 size_t pl__size_parse(const char *s, size_t n, unsigned default_unit, uint64_t *bytes);
 
@@ -129,10 +152,10 @@ const uint16_t *pl__anchor_rows(unsigned anchor, size_t *count);
 /* ---- lines ---- */
 size_t pl__line_begin(const char *s, size_t at);
 size_t pl__line_end(const char *s, size_t n, size_t at);
-size_t pl__line_next(const char *s, size_t n, size_t end); /* where the line after the one that ends there begins */
-bool pl__has(const char *s, size_t n, const char *word); /* ASCII case ignored */
-size_t pl__find(const char *s, size_t n, const char *word);  /* SIZE_MAX: none */
-bool pl__exact(const char *s, size_t n, const char *word);   /* case matters */
+size_t pl__line_next(const char *s, size_t n, size_t end);  /* where the line after the one that ends there begins */
+bool pl__has(const char *s, size_t n, const char *word);    /* ASCII case ignored */
+size_t pl__find(const char *s, size_t n, const char *word); /* SIZE_MAX: none */
+bool pl__exact(const char *s, size_t n, const char *word);  /* case matters */
 
 /* ---- credible.c ---- */
 typedef struct pl__place {
@@ -161,8 +184,8 @@ pl_phase pl__phase(const char *s, size_t message, pl__who who);
 /* ---- job.c: what the log shows of the job ---- */
 typedef struct pl__job {
     /* PL_NOT_GIVEN where not shown */
-    uint64_t batch, eval_batch, accumulation, length, new_tokens, model_length, sequences, batched_tokens, tensor_parallel, layers_on_gpu,
-        context, micro_batch, parallel, worker_count;
+    uint64_t batch, eval_batch, accumulation, length, new_tokens, model_length, sequences, batched_tokens, tensor_parallel, layers_on_gpu, context, micro_batch,
+        parallel, worker_count;
     double utilization, fraction; /* of the device that a server may take; below 0: not shown */
     bool training, trainer, sentence_transformers, accelerate, diffusers, lightning, slurm, kubernetes, docker, vllm, sglang, tgi;
     bool checkpointing, half, quantized, lora, small_optimizer, sharded, offload, expandable, flash, no_grad, eager, kv_small, eval_moves, growth,
@@ -175,10 +198,10 @@ void pl__setting_read(size_t index, const char *s, size_t n, size_t at, pl__job 
 
 /* ---- event.c ---- */
 typedef struct pl__hints {
-    uint32_t line;    /* frameworks named on the message's line, a bit each */
-    uint32_t around;  /* and in the text around it */
+    uint32_t line;        /* frameworks named on the message's line, a bit each */
+    uint32_t around;      /* and in the text around it */
     pl_framework nearest; /* PL_FRAMEWORK_COUNT: none */
-    bool training, gpu; /* gpu: the line names one */
+    bool training, gpu;   /* gpu: the line names one */
 } pl__hints;
 typedef struct pl__message {
     const pl__wording *w;
@@ -231,8 +254,8 @@ pl_status pl__event_age(pl__events *v, uint64_t line, const pl__job *job, pl_err
 /* ---- diagnose.c, advise.c, tell.c ---- */
 void pl__diagnose(pl__open *o, pl__events *v);
 bool pl__is_self(const pl_event *event, size_t other); /* a holder that is the process itself under another name */
-uint64_t pl__others_hold(const pl_event *event); /* bytes of others by subtraction; PL_NOT_GIVEN */
-uint64_t pl__idle(const pl_event *event);        /* held by the framework's allocator and unused */
+uint64_t pl__others_hold(const pl_event *event);       /* bytes of others by subtraction; PL_NOT_GIVEN */
+uint64_t pl__idle(const pl_event *event);              /* held by the framework's allocator and unused */
 void pl__advise(pl__open *o, const pl__job *job);
 void pl__tell(pl__open *o, const pl__job *job);
 

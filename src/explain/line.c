@@ -90,7 +90,7 @@ char *pl__size_text(uint64_t bytes, char out[32])
         unit++;
     uint64_t scale = 1ULL << (10 * unit);
     /* hundredths, rounded to nearest; the rest is below 2^60, so 100 times it may not fit in 64 bits */
-    uint64_t hundredths = (uint64_t)((__extension__ (unsigned __int128)bytes * 100 + scale / 2) / scale);
+    uint64_t hundredths = (uint64_t)((__extension__(unsigned __int128) bytes * 100 + scale / 2) / scale);
     if (unit == 0)
         snprintf(out, 32, "%llu bytes", (unsigned long long)bytes);
     else

@@ -17,21 +17,20 @@ typedef struct options {
     bool json;
 } options;
 
-static const char usage[] =
-    "usage: plimsoll explain [LOG] [--json] [--color auto|always|never]\n"
-    "\n"
-    "Tells of every out-of-memory in a log: what ran out, who held what, why, and what to change.\n"
-    "LOG may be of any size, in any encoding, with progress bars and colours in it; without it (or\n"
-    "with -) standard input is read.\n"
-    "\n"
-    "  --json     one JSON object: {\"found\":true,\"events\":[...]}, sizes in bytes\n"
-    "  --color    auto (default: on a terminal), always or never\n"
-    "\n"
-    "Exit status: 0 found, 1 nothing found, 2 wrong usage, 3 the log could not be read.\n"
-    "\n"
-    "  plimsoll explain train.log\n"
-    "  kubectl logs trainer | plimsoll explain\n"
-    "  plimsoll explain --json slurm-123.out | jq '.events[0].advice'\n";
+static const char usage[] = "usage: plimsoll explain [LOG] [--json] [--color auto|always|never]\n"
+                            "\n"
+                            "Tells of every out-of-memory in a log: what ran out, who held what, why, and what to change.\n"
+                            "LOG may be of any size, in any encoding, with progress bars and colours in it; without it (or\n"
+                            "with -) standard input is read.\n"
+                            "\n"
+                            "  --json     one JSON object: {\"found\":true,\"events\":[...]}, sizes in bytes\n"
+                            "  --color    auto (default: on a terminal), always or never\n"
+                            "\n"
+                            "Exit status: 0 found, 1 nothing found, 2 wrong usage, 3 the log could not be read.\n"
+                            "\n"
+                            "  plimsoll explain train.log\n"
+                            "  kubectl logs trainer | plimsoll explain\n"
+                            "  plimsoll explain --json slurm-123.out | jq '.events[0].advice'\n";
 
 /* ---- output ---- */
 

@@ -50,7 +50,8 @@ static void number(out *o, const char *key, uint64_t value)
 pl_status pl_event_json(const pl_event *event, pl_write write, void *self, pl_error *e)
 {
     out o = {write, self, e, PL_OK, false};
-    print(&o, "{\"line\":%llu,\"framework\":\"%s\",\"kind\":\"%s\"", (unsigned long long)event->line, pl_framework_name(event->framework), pl_kind_name(event->kind));
+    print(&o, "{\"line\":%llu,\"framework\":\"%s\",\"kind\":\"%s\"", (unsigned long long)event->line, pl_framework_name(event->framework),
+        pl_kind_name(event->kind));
     number(&o, "device", event->device);
 #define NUMBER(name) number(&o, #name "_bytes", event->name);
     PL_FIGURE_MAP(NUMBER)
@@ -187,6 +188,29 @@ static void title(out *o, const pl_event *event, uint64_t count)
     style(o, "0");
 }
 
+/* "Why: what to type" on two lines, so that the second can be copied. */
+static void advice(out *o, const pl_advice *a, size_t count)
+{
+    char why[640], size[32];
+    const char *type = strstr(a->action, ": ");
+    int n = type ? (int)(type - a->action) : (int)strlen(a->action);
+    if (pl__given(a->saves))
+        snprintf(why, sizeof why, "%.*s (up to %s)", n, a->action, pl__size_text(a->saves, size));
+    else
+        snprintf(why, sizeof why, "%.*s", n, a->action);
+    style(o, "1");
+    print(o, "   %zu.", count);
+    style(o, "0");
+    print(o, " ");
+    paragraph(o, why, 6, 6);
+    if (!type)
+        return;
+    print(o, "      ");
+    style(o, "36");
+    paragraph(o, type + 2, 6, 6);
+    style(o, "0");
+}
+
 pl_status pl_event_text(const pl_event *event, uint64_t count, bool color, pl_write write, void *self, pl_error *e)
 {
     out o = {write, self, e, PL_OK, color};
@@ -198,18 +222,7 @@ pl_status pl_event_text(const pl_event *event, uint64_t count, bool color, pl_wr
     bar(&o, event);
     if (event->advice_count > 0)
         print(&o, "\n   What to change:\n");
-    for (size_t i = 0; i < event->advice_count; i++) {
-        char text[640], size[32];
-        const pl_advice *a = &event->advice[i];
-        if (pl__given(a->saves))
-            snprintf(text, sizeof text, "%s (up to %s)", a->action, pl__size_text(a->saves, size));
-        else
-            snprintf(text, sizeof text, "%s", a->action);
-        style(&o, "1");
-        print(&o, "   %zu.", i + 1);
-        style(&o, "0");
-        print(&o, " ");
-        paragraph(&o, text, 6, 6);
-    }
+    for (size_t i = 0; i < event->advice_count; i++)
+        advice(&o, &event->advice[i], i + 1);
     return o.status;
 }

@@ -8,18 +8,28 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { WINDOW = PL__ANCHOR_BYTES, BLOCK = 3, FAR = WINDOW - BLOCK + 1, STRIDE = 4 * FAR, HASH_BITS = 13, INSIDE_BITS = 16, JOIN = 40, MOST_ANCHORS = 768, MOST_LINKS = 1024 };
+enum {
+    WINDOW = PL__ANCHOR_BYTES,
+    BLOCK = 3,
+    FAR = WINDOW - BLOCK + 1,
+    STRIDE = 4 * FAR,
+    HASH_BITS = 13,
+    INSIDE_BITS = 16,
+    JOIN = 40,
+    MOST_ANCHORS = 768,
+    MOST_LINKS = 1024
+};
 
 static struct anchor {
     pl__slice word;
-    uint16_t first, count; /* links */
-    uint16_t next;         /* in its bucket, from 1; 0 ends */
+    uint16_t first, count;        /* links */
+    uint16_t next;                /* in its bucket, from 1; 0 ends */
     bool before[128], after[128]; /* what some row allows beside it, white space aside */
 } anchors[MOST_ANCHORS];
 static size_t anchor_n;
 static uint16_t links[MOST_LINKS];
 static uint8_t shift[1 << HASH_BITS];
-static uint16_t bucket[1 << HASH_BITS]; /* anchor + 1 */
+static uint16_t bucket[1 << HASH_BITS];        /* anchor + 1 */
 static uint8_t inside[1 << (INSIDE_BITS - 3)]; /* a bit for three bytes of some anchor, anywhere in it */
 
 /* Three bytes with bit 5 set, which folds ASCII letters, hashed by multiplication. */
@@ -37,10 +47,7 @@ static inline bool is_inside(const unsigned char *s)
     return inside[h >> 3] >> (h & 7) & 1;
 }
 
-static pl__slice word_of(size_t index)
-{
-    return index < pl__wording_count ? pl__anchor(index) : pl__setting_anchor(index - pl__wording_count);
-}
+static pl__slice word_of(size_t index) { return index < pl__wording_count ? pl__anchor(index) : pl__setting_anchor(index - pl__wording_count); }
 
 static bool same(pl__slice a, pl__slice b) { return a.n == b.n && memcmp(a.s, b.s, a.n) == 0; }
 
@@ -162,7 +169,8 @@ bool pl__scan(const char *s, size_t from, size_t to, size_t n, pl__hit *hit)
     for (size_t at = from; at < last;) {
         uint32_t hash = block_hash(block + at);
         /* four windows that all move on at once: their look-ups do not wait for each other */
-        if (at + STRIDE < last && (shift[hash] & shift[block_hash(block + at + FAR)] & shift[block_hash(block + at + 2 * FAR)] & shift[block_hash(block + at + 3 * FAR)]) == FAR) {
+        if (at + STRIDE < last &&
+            (shift[hash] & shift[block_hash(block + at + FAR)] & shift[block_hash(block + at + 2 * FAR)] & shift[block_hash(block + at + 3 * FAR)]) == FAR) {
             at += STRIDE;
             continue;
         }

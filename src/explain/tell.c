@@ -9,16 +9,30 @@ static const char *text_of(uint64_t bytes, char out[32]) { return pl__size_text(
 
 static const char *framework_words(const pl__open *o)
 {
-    static const char *const words[PL_FRAMEWORK_COUNT] = {[PL_FRAMEWORK_PYTORCH] = "PyTorch", [PL_FRAMEWORK_TENSORFLOW] = "TensorFlow", [PL_FRAMEWORK_JAX] = "JAX", [PL_FRAMEWORK_ONNXRUNTIME] = "ONNX Runtime",
-        [PL_FRAMEWORK_LLAMA] = "llama.cpp", [PL_FRAMEWORK_VLLM] = "vLLM", [PL_FRAMEWORK_TGI] = "text-generation-inference", [PL_FRAMEWORK_TEI] = "text-embeddings-inference",
-        [PL_FRAMEWORK_OLLAMA] = "Ollama", [PL_FRAMEWORK_LINUX] = "the kernel", [PL_FRAMEWORK_OTHER] = "the program"};
+    static const char *const words[PL_FRAMEWORK_COUNT] = {[PL_FRAMEWORK_PYTORCH] = "PyTorch",
+        [PL_FRAMEWORK_TENSORFLOW] = "TensorFlow",
+        [PL_FRAMEWORK_JAX] = "JAX",
+        [PL_FRAMEWORK_ONNXRUNTIME] = "ONNX Runtime",
+        [PL_FRAMEWORK_LLAMA] = "llama.cpp",
+        [PL_FRAMEWORK_VLLM] = "vLLM",
+        [PL_FRAMEWORK_TGI] = "text-generation-inference",
+        [PL_FRAMEWORK_TEI] = "text-embeddings-inference",
+        [PL_FRAMEWORK_OLLAMA] = "Ollama",
+        [PL_FRAMEWORK_LINUX] = "the kernel",
+        [PL_FRAMEWORK_OTHER] = "the program"};
     return words[o->event.framework];
 }
 
 static const char *phase_words(pl_phase phase)
 {
-    static const char *const words[PL_PHASE_COUNT] = {[PL_PHASE_NONE] = "", [PL_PHASE_LOAD] = " while loading", [PL_PHASE_FORWARD] = " in the forward pass", [PL_PHASE_BACKWARD] = " in the backward pass",
-        [PL_PHASE_OPTIMIZER] = " in the optimizer's step", [PL_PHASE_GENERATE] = " while generating", [PL_PHASE_EVALUATE] = " in evaluation", [PL_PHASE_STARTUP] = " at start-up"};
+    static const char *const words[PL_PHASE_COUNT] = {[PL_PHASE_NONE] = "",
+        [PL_PHASE_LOAD] = " while loading",
+        [PL_PHASE_FORWARD] = " in the forward pass",
+        [PL_PHASE_BACKWARD] = " in the backward pass",
+        [PL_PHASE_OPTIMIZER] = " in the optimizer's step",
+        [PL_PHASE_GENERATE] = " while generating",
+        [PL_PHASE_EVALUATE] = " in evaluation",
+        [PL_PHASE_STARTUP] = " at start-up"};
     return words[phase];
 }
 
@@ -99,10 +113,13 @@ static void tell_cause(pl__words *w, const pl_event *event)
     case PL_CAUSE_SINGLE_REQUEST: pl__say(w, " This one request is larger than the whole device: it can never fit, however much is freed."); break;
     case PL_CAUSE_FRAGMENTATION: pl__say(w, " Enough is held idle, but in pieces too small: the memory is fragmented."); break;
     case PL_CAUSE_OTHER_PROCESS: pl__say(w, " What is missing is held by other processes."); break;
-    case PL_CAUSE_LIMIT: pl__say(w, event->kind == PL_KIND_KILLED ? " It went over the limit that was set for it." : " A set limit stopped it, not the device itself."); break;
+    case PL_CAUSE_LIMIT:
+        pl__say(w, event->kind == PL_KIND_KILLED ? " It went over the limit that was set for it." : " A set limit stopped it, not the device itself.");
+        break;
     case PL_CAUSE_HOST: pl__say(w, event->kind == PL_KIND_KILLED ? " The whole machine was short of memory." : ""); break;
     case PL_CAUSE_LEAK: pl__say(w, " What it holds has grown from failure to failure: something is kept that should be dropped."); break;
-    case PL_CAUSE_UNKNOWN: case PL_CAUSE_COUNT: break;
+    case PL_CAUSE_UNKNOWN:
+    case PL_CAUSE_COUNT: break;
     }
 }
 
@@ -114,7 +131,8 @@ static void tell_killed(pl__words *w, const pl__open *o)
     pl__say(w, "A process");
     if (pl__given(pid))
         pl__say(w, " (%llu)", (unsigned long long)pid);
-    pl__say(w, "%s was killed%s", phase_words(event->phase), o->told == PL_CAUSE_UNKNOWN ? " by signal 9, as the kernel does when memory runs out" : " for the memory it used");
+    pl__say(w, "%s was killed%s", phase_words(event->phase),
+        o->told == PL_CAUSE_UNKNOWN ? " by signal 9, as the kernel does when memory runs out" : " for the memory it used");
     if (pl__given(event->process))
         pl__say(w, "; it held %s", text_of(event->process, a));
     if (pl__given(event->allowed))

@@ -25,27 +25,35 @@ static bool starts(pl__slice a, const char *word) { return a.n >= strlen(word) &
 static mark mark_by_name(pl__slice name)
 {
     static const char *const evaluate[] = {"evaluate", "evaluation_loop", "evaluation_step", "prediction_step", "prediction_loop", "nested_concat", "test_step",
-        "test_epoch", "test_loop", "test", "val", "eval_step", "eval_epoch", "eval_one_epoch", "eval_model", "eval_loop", "run_eval", "run_evaluation", "do_eval", "do_evaluation",
-        "run_validation", "run_sanity_check", "_run_sanity_check", "pad_across_processes", "run_val", "do_validation", "run_test", "compute_metrics", "predict_step", "inference_on_dataset"};
-    static const char *const generate[] = {"generate", "_generate", "generate_step", "_sample", "greedy_search", "_greedy_search", "beam_search", "_beam_search",
-        "group_beam_search", "beam_sample", "contrastive_search", "assisted_decoding", "generate_token", "stream_generate", "chat", "stream_chat", "batch_chat", "generate_text",
-        "execute_model", "forward_batch_generation", "generate_stream", "generate_response", "generate_batch", "_contrastive_search", "_assisted_decoding"};
-    static const char *const firm[] = {"warmup", "_warmup", "profile_run", "determine_num_available_blocks", "determine_available_memory", "_dummy_run", "capture_model",
-        "profile_cudagraph_memory", "initialize_kv_cache", "initialize_kv_caches", "_initialize_kv_caches", "init_memory_pool", "_dummy_sampler_run", "profile_num_available_blocks",
-        "compile_or_warm_up_model", "initialize_cache", "raise_if_cache_size_invalid", "init_cuda_graphs", "check_enough_kv_cache_memory", "get_kv_cache_configs", "_allocate_kv_cache_tensors",
-        "_allocate_kv_cache", "init_cache_engine", "_init_cache_engine", "initialize_from_config", "Warmup", "profile_max_num_token", "kernel_warmup", "warm_up_model", "init_device_graphs"};
-    static const char *const start[] = {"init_process_group", "_lazy_init", "init_distributed", "init_distributed_environment", "init_worker_distributed_environment", "set_device",
-        "init_device", "run_scheduler_process", "from_engine_args", "_sync_module_states", "_verify_param_shape_across_processes", "_sync_params_and_buffers", "_init_executor", "_ddp_init_helper",
-        "run_engine_core", "create_engine", "_init_device", "setup_distributed"};
-    static const char *const load[] = {"from_pretrained", "load_state_dict", "_load_state_dict_into_model", "_load_state_dict_into_meta_model", "load_checkpoint", "load_model",
-        "load_weights", "_load_pretrained_model", "load_checkpoint_and_dispatch", "load_checkpoint_in_model", "restore_location", "default_restore_location", "_cuda_deserialize", "_deserialize",
-        "load_tensor", "load_file", "load_from_checkpoint", "_load_from_checkpoint", "set_module_tensor_to_device", "create_quantized_param", "persistent_load", "resume_checkpoint",
-        "load_pretrained_model", "_load_model", "load_shard_file", "load_torch_file", "load_model_weights", "load_models_gpu", "load_diffusion_model", "initialize_model", "_init_model",
-        "_load_best_model", "safe_load_file", "load_model_from_config", "dispatch_model", "from_single_file", "get_model", "build_model", "load_pipeline", "_restore_checkpoint", "load_sharded_checkpoint"};
-    static const char *const optimizer[] = {"initialize_optimizer_states", "_init_group", "optimizer_step", "_optimizer_step", "_multi_tensor_adamw", "_multi_tensor_adam", "_take_model_step",
-        "_single_tensor_adamw", "_single_tensor_adam", "multi_tensor_adam", "update_non_quantized", "init_state", "_single_tensor_sgd", "_multi_tensor_sgd", "fused_adam", "independent_gradient_partition_epilogue"};
+        "test_epoch", "test_loop", "test", "val", "eval_step", "eval_epoch", "eval_one_epoch", "eval_model", "eval_loop", "run_eval", "run_evaluation",
+        "do_eval", "do_evaluation", "run_validation", "run_sanity_check", "_run_sanity_check", "pad_across_processes", "run_val", "do_validation", "run_test",
+        "compute_metrics", "predict_step", "inference_on_dataset"};
+    static const char *const generate[] = {"generate", "_generate", "generate_step", "_sample", "greedy_search", "_greedy_search", "beam_search",
+        "_beam_search", "group_beam_search", "beam_sample", "contrastive_search", "assisted_decoding", "generate_token", "stream_generate", "chat",
+        "stream_chat", "batch_chat", "generate_text", "execute_model", "forward_batch_generation", "generate_stream", "generate_response", "generate_batch",
+        "_contrastive_search", "_assisted_decoding"};
+    static const char *const firm[] = {"warmup", "_warmup", "profile_run", "determine_num_available_blocks", "determine_available_memory", "_dummy_run",
+        "capture_model", "profile_cudagraph_memory", "initialize_kv_cache", "initialize_kv_caches", "_initialize_kv_caches", "init_memory_pool",
+        "_dummy_sampler_run", "profile_num_available_blocks", "compile_or_warm_up_model", "initialize_cache", "raise_if_cache_size_invalid", "init_cuda_graphs",
+        "check_enough_kv_cache_memory", "get_kv_cache_configs", "_allocate_kv_cache_tensors", "_allocate_kv_cache", "init_cache_engine", "_init_cache_engine",
+        "initialize_from_config", "Warmup", "profile_max_num_token", "kernel_warmup", "warm_up_model", "init_device_graphs"};
+    static const char *const start[] = {"init_process_group", "_lazy_init", "init_distributed", "init_distributed_environment",
+        "init_worker_distributed_environment", "set_device", "init_device", "run_scheduler_process", "from_engine_args", "_sync_module_states",
+        "_verify_param_shape_across_processes", "_sync_params_and_buffers", "_init_executor", "_ddp_init_helper", "run_engine_core", "create_engine",
+        "_init_device", "setup_distributed"};
+    static const char *const load[] = {"from_pretrained", "load_state_dict", "_load_state_dict_into_model", "_load_state_dict_into_meta_model",
+        "load_checkpoint", "load_model", "load_weights", "_load_pretrained_model", "load_checkpoint_and_dispatch", "load_checkpoint_in_model",
+        "restore_location", "default_restore_location", "_cuda_deserialize", "_deserialize", "load_tensor", "load_file", "load_from_checkpoint",
+        "_load_from_checkpoint", "set_module_tensor_to_device", "create_quantized_param", "persistent_load", "resume_checkpoint", "load_pretrained_model",
+        "_load_model", "load_shard_file", "load_torch_file", "load_model_weights", "load_models_gpu", "load_diffusion_model", "initialize_model", "_init_model",
+        "_load_best_model", "safe_load_file", "load_model_from_config", "dispatch_model", "from_single_file", "get_model", "build_model", "load_pipeline",
+        "_restore_checkpoint", "load_sharded_checkpoint"};
+    static const char *const optimizer[] = {"initialize_optimizer_states", "_init_group", "optimizer_step", "_optimizer_step", "_multi_tensor_adamw",
+        "_multi_tensor_adam", "_take_model_step", "_single_tensor_adamw", "_single_tensor_adam", "multi_tensor_adam", "update_non_quantized", "init_state",
+        "_single_tensor_sgd", "_multi_tensor_sgd", "fused_adam", "independent_gradient_partition_epilogue"};
     static const char *const backward[] = {"backward", "_engine_run_backward", "_backward", "manual_backward", "backward_step", "run_backward"};
-    static const char *const forward[] = {"forward", "_call_impl", "_wrapped_call_impl", "training_step", "compute_loss", "forward_train", "forward_features", "_forward_impl", "_forward", "forward_step", "forward_backward_func"};
+    static const char *const forward[] = {"forward", "_call_impl", "_wrapped_call_impl", "training_step", "compute_loss", "forward_train", "forward_features",
+        "_forward_impl", "_forward", "forward_step", "forward_backward_func"};
     if (is_one_of(name, evaluate, PL_COUNT(evaluate)) || starts(name, "evaluat") || starts(name, "valid") || starts(name, "val_") || has(name, "_evaluate"))
         return EVALUATE;
     if (is_one_of(name, generate, PL_COUNT(generate)))
@@ -66,7 +74,9 @@ static mark mark_by_name(pl__slice name)
 static mark mark_by_path(pl__slice path, pl__slice name)
 {
     bool module = has(path, "nn/modules/module.py") || has(path, "nn\\modules\\module.py");
-    if (module && (is(name, "to") || is(name, "cuda") || is(name, "_apply") || is(name, "convert") || is(name, "half") || is(name, "<lambda>") || is(name, "float") || is(name, "bfloat16")))
+    if (module &&
+        (is(name, "to") || is(name, "cuda") || is(name, "_apply") || is(name, "convert") || is(name, "half") || is(name, "<lambda>") || is(name, "float") ||
+            is(name, "bfloat16")))
         return LOAD;
     if (has(path, "torch/serialization") || has(path, "torch\\serialization") || has(path, "safetensors/torch"))
         return has(path, "serialization") && (is(name, "save") || is(name, "_save")) ? NOTHING : LOAD;
@@ -80,7 +90,8 @@ static mark mark_by_path(pl__slice path, pl__slice name)
         return START;
     if ((has(path, "vllm/") && has(path, "engine/")) && is(name, "__init__"))
         return START;
-    bool functional = has(path, "nn/modules/") || has(path, "nn\\modules\\") || has(path, "nn/functional.py") || has(path, "nn\\functional.py") || has(path, "torch/functional.py");
+    bool functional = has(path, "nn/modules/") || has(path, "nn\\modules\\") || has(path, "nn/functional.py") || has(path, "nn\\functional.py") ||
+        has(path, "torch/functional.py");
     if (functional && (is(name, "__init__") || is(name, "reset_parameters")))
         return LOAD;
     return functional ? FORWARD : NOTHING;
@@ -96,7 +107,8 @@ static mark mark_by_code(pl__slice code)
         return GENERATE;
     if (has(code, ".evaluate(") || has(code, "evaluate(") || has(code, "validate(") || has(code, ".predict("))
         return EVALUATE;
-    if (has(code, ".from_pretrained(") || has(code, "torch.load(") || has(code, ".load_state_dict(") || has(code, "load_checkpoint(") || has(code, "load_model("))
+    if (has(code, ".from_pretrained(") || has(code, "torch.load(") || has(code, ".load_state_dict(") || has(code, "load_checkpoint(") ||
+        has(code, "load_model("))
         return LOAD;
     bool network = has(code, "model") || has(code, "net") || has(code, "pipe") || has(code, "unet") || has(code, "encoder") || has(code, "Model");
     if (network && (has(code, ".to(") || has(code, ".cuda(") || has(code, ".half()")))
@@ -139,7 +151,8 @@ static bool arrow_line(pl__slice line)
 {
     size_t at = 0;
     while (at < line.n && at < 64 && !pl__letter(line.s[at])) {
-        if (starts((pl__slice){line.s + at, line.n - at}, "-->") || starts((pl__slice){line.s + at, line.n - at}, "-> ") || starts((pl__slice){line.s + at, line.n - at}, "\xE2\x9D\xB1"))
+        if (starts((pl__slice){line.s + at, line.n - at}, "-->") || starts((pl__slice){line.s + at, line.n - at}, "-> ") ||
+            starts((pl__slice){line.s + at, line.n - at}, "\xE2\x9D\xB1"))
             return true;
         at++;
     }
@@ -152,7 +165,8 @@ static bool part_of_trace(pl__slice line)
     if (line.n == 0)
         return true;
     size_t two = pl__find(line.s, line.n, "    ");
-    return line.s[0] == ' ' || line.s[0] == '\t' || pl__digit(line.s[0]) || line.s[0] == '-' || starts(line, "\xE2\x94") || starts(line, "\xE2\x95") || two < 100;
+    return line.s[0] == ' ' || line.s[0] == '\t' || pl__digit(line.s[0]) || line.s[0] == '-' || starts(line, "\xE2\x94") || starts(line, "\xE2\x95") ||
+        two < 100;
 }
 
 typedef struct walk {
@@ -203,7 +217,8 @@ static pl_phase phase_of(const walk *w)
         switch (m) {
         case NOTHING: break;
         case EVALUATE: state = EVALUATE; break;
-        case GENERATE: case START_FIRM: state = state == EVALUATE || state == GENERATE || state == START_FIRM ? state : m; break;
+        case GENERATE:
+        case START_FIRM: state = state == EVALUATE || state == GENERATE || state == START_FIRM ? state : m; break;
         case BACKWARD: state = state == EVALUATE || state == GENERATE || state == START_FIRM ? state : BACKWARD; break;
         case OPTIMIZER: state = state == NOTHING || state == FORWARD || state == START ? OPTIMIZER : state; break;
         case FORWARD: state = state == NOTHING || state == OPTIMIZER ? FORWARD : state; break;
@@ -211,8 +226,15 @@ static pl_phase phase_of(const walk *w)
         case START: state = state == NOTHING ? START : state; break;
         }
     }
-    static const pl_phase phases[] = {[NOTHING] = PL_PHASE_NONE, [FORWARD] = PL_PHASE_FORWARD, [BACKWARD] = PL_PHASE_BACKWARD, [OPTIMIZER] = PL_PHASE_OPTIMIZER,
-        [GENERATE] = PL_PHASE_GENERATE, [EVALUATE] = PL_PHASE_EVALUATE, [LOAD] = PL_PHASE_LOAD, [START] = PL_PHASE_STARTUP, [START_FIRM] = PL_PHASE_STARTUP};
+    static const pl_phase phases[] = {[NOTHING] = PL_PHASE_NONE,
+        [FORWARD] = PL_PHASE_FORWARD,
+        [BACKWARD] = PL_PHASE_BACKWARD,
+        [OPTIMIZER] = PL_PHASE_OPTIMIZER,
+        [GENERATE] = PL_PHASE_GENERATE,
+        [EVALUATE] = PL_PHASE_EVALUATE,
+        [LOAD] = PL_PHASE_LOAD,
+        [START] = PL_PHASE_STARTUP,
+        [START_FIRM] = PL_PHASE_STARTUP};
     return phases[state];
 }
 

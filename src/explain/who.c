@@ -133,17 +133,15 @@ pl__who pl__who_wrote(const char *line, size_t n)
     return who;
 }
 
-bool pl__who_may_be(pl__who a, pl__who b)
-{
-    return a.kind != b.kind || a.kind == PL__NOBODY || a.kind == PL__ENGINE || a.id == b.id;
-}
+bool pl__who_may_be(pl__who a, pl__who b) { return a.kind != b.kind || a.kind == PL__NOBODY || a.kind == PL__ENGINE || a.id == b.id; }
 
 int64_t pl__clock(const char *line, size_t n)
 {
     n = pl_min(n, PREFIX);
     for (size_t at = 0; at + 8 <= n; at++) {
         const char *s = line + at;
-        bool shape = s[2] == ':' && s[5] == ':' && pl__digit(s[0]) && pl__digit(s[1]) && pl__digit(s[3]) && pl__digit(s[4]) && pl__digit(s[6]) && pl__digit(s[7]);
+        bool shape = s[2] == ':' && s[5] == ':' && pl__digit(s[0]) && pl__digit(s[1]) && pl__digit(s[3]) && pl__digit(s[4]) && pl__digit(s[6]) &&
+            pl__digit(s[7]);
         if (!shape || (at > 0 && pl__digit(s[-1])) || (at + 8 < n && pl__digit(s[8])))
             continue;
         int64_t hours = (s[0] - '0') * 10 + s[1] - '0', minutes = (s[3] - '0') * 10 + s[4] - '0', seconds = (s[6] - '0') * 10 + s[7] - '0';

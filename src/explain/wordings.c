@@ -1,9 +1,22 @@
+/* The table of wordings: what drives the reader, docs/EXPLAIN.md and the tests. Its rows:
+ *
+ *   W(name, framework, kind, cause, family, traits, key, figures, meaning)
+ *
+ * key      what must stand in the log. Spaces count for nothing, case neither. {requested} and its
+ *          kind are sizes with their unit ({requested:MiB}: where the text has none), {device} {pid}
+ *          {count} are whole numbers, {n} a number and {w} a word that is read over, {...} a short gap.
+ *          '^' marks the word that the scanner looks for ('~' is a space in it), else the longest.
+ * figures  further figures, each looked for in the message by itself.
+ * cause    what the wording alone says; arithmetic on the figures may say more (diagnose.c). */
 #include "explain/inner.h"
 
-#define W(name, framework, kind, cause, family, traits, key, figures, meaning)                     \
+#define W(name, framework, kind, cause, family, traits, key, figures, meaning) \
     {name, PL_FRAMEWORK_##framework, PL_KIND_##kind, PL_CAUSE_##cause, family, (traits), key, figures, meaning},
 const pl__wording pl__wordings[] = {
-#include "explain/wordings.def"
+#include "explain/wordings_torch.h"
+#include "explain/wordings_frameworks.h"
+#include "explain/wordings_linux.h"
+#include "explain/wordings_programs.h"
 };
 #undef W
 const size_t pl__wording_count = PL_COUNT(pl__wordings);

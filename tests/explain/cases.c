@@ -180,7 +180,8 @@ static void check_value(complaint *c, const pl_event *event, const char *key, co
         const char *key;
         size_t at;
     } figures[] = {{"req", offsetof(pl_event, requested)}, {"cap", offsetof(pl_event, capacity)}, {"free", offsetof(pl_event, free)},
-        {"proc", offsetof(pl_event, process)}, {"alloc", offsetof(pl_event, allocated)}, {"res", offsetof(pl_event, reserved)}, {"allow", offsetof(pl_event, allowed)}};
+        {"proc", offsetof(pl_event, process)}, {"alloc", offsetof(pl_event, allocated)}, {"res", offsetof(pl_event, reserved)},
+        {"allow", offsetof(pl_event, allowed)}};
     char got[32];
     for (size_t i = 0; i < PL_COUNT(figures); i++)
         if (strcmp(key, figures[i].key) == 0) {

@@ -111,9 +111,9 @@ int main(int argc, char **argv)
     add(&new, old.s, (size_t)(begin - old.s) + sizeof begin_mark - 1);
     write_table(&new);
     add_string(&new, end);
-    bool same = new.n == old.n && memcmp(new.s, old.s, old.n) == 0;
+    bool same = new.n == old.n &&memcmp(new.s, old.s, old.n) == 0;
     if (check && !same)
-        fprintf(stderr, "%s: the table is not that of wordings.def; explain_table %s writes it\n", path, path);
+        fprintf(stderr, "%s: the table is not that of wordings.c; explain_table %s writes it\n", path, path);
     if (!check && !same) {
         FILE *f = fopen(path, "wb");
         if (!f || fwrite(new.s, 1, new.n, f) != new.n || fclose(f) != 0) {

@@ -151,10 +151,27 @@ static size_t utf16_big(const test_case *c, char *out) { return utf16(c, out, tr
 #define RANKED " ranks nccl-two-ranks "
 #define WRAPPED " rich docker-json docker-compose "
 static const layout layouts[] = {
-    {"plain", plain, ""}, {"CRLF", crlf, ""}, {"indented", indented, ""}, {"colour", colour, ""}, {"colour without escape", lost_colour, ""}, {"ISO time", iso, " rich "},
-    {"CRI", cri, " rich "}, {"journal", journal, " rich "}, {"logging", logging, " rich "}, {"server", server, " rich "}, {"rank", rank, " rich " RANKED},
-    {"mpirun", mpirun, " rich none-docs none-heading none-html none-changelog none-table none-hint-137 " RANKED}, {"compose", compose, " rich "}, {"quoted", quoted, ""}, {"fenced", fenced, ""},
-    {"no end", no_end, ""}, {"progress", progress, ""}, {"padded", padded, ""}, {"JSON", json, WRAPPED}, {"UTF-16LE", utf16_little, ""}, {"UTF-16BE", utf16_big, ""},
+    {"plain", plain, ""},
+    {"CRLF", crlf, ""},
+    {"indented", indented, ""},
+    {"colour", colour, ""},
+    {"colour without escape", lost_colour, ""},
+    {"ISO time", iso, " rich "},
+    {"CRI", cri, " rich "},
+    {"journal", journal, " rich "},
+    {"logging", logging, " rich "},
+    {"server", server, " rich "},
+    {"rank", rank, " rich " RANKED},
+    {"mpirun", mpirun, " rich none-docs none-heading none-html none-changelog none-table none-hint-137 " RANKED},
+    {"compose", compose, " rich "},
+    {"quoted", quoted, ""},
+    {"fenced", fenced, ""},
+    {"no end", no_end, ""},
+    {"progress", progress, ""},
+    {"padded", padded, ""},
+    {"JSON", json, WRAPPED},
+    {"UTF-16LE", utf16_little, ""},
+    {"UTF-16BE", utf16_big, ""},
 };
 static const layout wraps[] = {{"wrapped at 120", wrapped120, ""}, {"wrapped at 150", wrapped150, ""}};
 
@@ -238,8 +255,11 @@ static void takes_pieces_of_any_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_every_wording),       cmocka_unit_test(reads_them_in_every_layout), cmocka_unit_test(is_told_in_lines),
-        cmocka_unit_test(reads_most_when_wrapped), cmocka_unit_test(takes_pieces_of_any_size),
+        cmocka_unit_test(reads_every_wording),
+        cmocka_unit_test(reads_them_in_every_layout),
+        cmocka_unit_test(is_told_in_lines),
+        cmocka_unit_test(reads_most_when_wrapped),
+        cmocka_unit_test(takes_pieces_of_any_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

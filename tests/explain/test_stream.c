@@ -9,7 +9,9 @@
 #include <time.h>
 #include <cmocka.h>
 
-#define OOM "RuntimeError: CUDA out of memory. Tried to allocate 98.00 MiB (GPU 0; 1.96 GiB total capacity; 1.41 GiB already allocated; 18.25 MiB free; 1.49 GiB reserved in total by PyTorch)\n"
+#define OOM                                                                                                                                                \
+    "RuntimeError: CUDA out of memory. Tried to allocate 98.00 MiB (GPU 0; 1.96 GiB total capacity; 1.41 GiB already allocated; 18.25 MiB free; 1.49 GiB " \
+    "reserved in total by PyTorch)\n"
 
 /* ---- a memory source that counts ---- */
 
@@ -172,10 +174,12 @@ static void delivers_in_order_and_while_reading(void **state)
     assert_int_equal(pl_explain_open(pl_memory_system(), count, &t, &x, &e), PL_OK);
     char text[256];
     for (int i = 1; i < 4000; i++) { /* each asks for another size: its own failure */
-        int n = snprintf(text, sizeof text, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate %d.00 MiB. GPU 0 has a total capacity of 9.00 GiB of which 1.00 MiB is free.\n", i);
+        int n = snprintf(text, sizeof text,
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate %d.00 MiB. GPU 0 has a total capacity of 9.00 GiB of which 1.00 MiB is free.\n", i);
         assert_int_equal(pl_explain_feed(x, text, (size_t)n, &e), PL_OK);
         for (int k = 0; k < 10; k++)
-            assert_int_equal(pl_explain_feed(x, "another line of the same log, as long as lines are and of no interest to anyone who reads it\n", 93, &e), PL_OK);
+            assert_int_equal(
+                pl_explain_feed(x, "another line of the same log, as long as lines are and of no interest to anyone who reads it\n", 93, &e), PL_OK);
     }
     assert_true(t.events > 1000); /* long before the end */
     assert_int_equal(pl_explain_end(x, &e), PL_OK);
@@ -204,8 +208,12 @@ static void passes_on_what_the_sink_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_one_block_whatever_comes), cmocka_unit_test(says_when_there_is_no_memory), cmocka_unit_test(takes_any_bytes),
-        cmocka_unit_test(takes_a_line_without_end),       cmocka_unit_test(is_linear),                     cmocka_unit_test(delivers_in_order_and_while_reading),
+        cmocka_unit_test(takes_one_block_whatever_comes),
+        cmocka_unit_test(says_when_there_is_no_memory),
+        cmocka_unit_test(takes_any_bytes),
+        cmocka_unit_test(takes_a_line_without_end),
+        cmocka_unit_test(is_linear),
+        cmocka_unit_test(delivers_in_order_and_while_reading),
         cmocka_unit_test(passes_on_what_the_sink_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

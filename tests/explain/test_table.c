@@ -50,7 +50,10 @@ static size_t example(const char *key, char *out)
         for (size_t i = 0; i < PL_COUNT(whole); i++)
             if (strncmp(p, whole[i], strlen(whole[i])) == 0)
                 value = "7";
-        value = strncmp(p, "{w}", 3) == 0 || strncmp(p, "{...}", 5) == 0 ? "word" : strncmp(p, "{shape", 6) == 0 ? "4,4" : strncmp(p, "{dtype", 6) == 0 ? "float" : value;
+        value = strncmp(p, "{w}", 3) == 0 || strncmp(p, "{...}", 5) == 0 ? "word"
+            : strncmp(p, "{shape", 6) == 0                               ? "4,4"
+            : strncmp(p, "{dtype", 6) == 0                               ? "float"
+                                                                         : value;
         n += (size_t)sprintf(out + n, "%s", value);
         p += m;
     }
@@ -95,9 +98,22 @@ static void sizes_are_read_as_programs_write_them(void **state)
         size_t length;
         uint64_t bytes;
     } sizes[] = {
-        {"0bytes", 6, 0}, {"1.50gib", 7, 1610612736}, {"381.50mib", 9, 400031744}, {"452.50kib", 9, 463360}, {"2gb.buy", 3, 2147483648u}, {"140.mib", 7, 146800640},
-        {"8.38gof", 5, 8997956485u}, {"805,306,368bytes", 16, 805306368}, {"33285996544total", 11, 33285996544u}, {"12.", 2, 12}, {"18446744070399844352bytes", 25, 18446744070399844352u},
-        {"1376256000b)", 11, 1376256000}, {"7.5gb", 5, 8053063680u}, {"x", 0, 0}, {".5gib", 0, 0}, {"99999999999999999999999gib", 0, 0},
+        {"0bytes", 6, 0},
+        {"1.50gib", 7, 1610612736},
+        {"381.50mib", 9, 400031744},
+        {"452.50kib", 9, 463360},
+        {"2gb.buy", 3, 2147483648u},
+        {"140.mib", 7, 146800640},
+        {"8.38gof", 5, 8997956485u},
+        {"805,306,368bytes", 16, 805306368},
+        {"33285996544total", 11, 33285996544u},
+        {"12.", 2, 12},
+        {"18446744070399844352bytes", 25, 18446744070399844352u},
+        {"1376256000b)", 11, 1376256000},
+        {"7.5gb", 5, 8053063680u},
+        {"x", 0, 0},
+        {".5gib", 0, 0},
+        {"99999999999999999999999gib", 0, 0},
     };
     for (size_t i = 0; i < PL_COUNT(sizes); i++) {
         uint64_t bytes = 0;
@@ -125,9 +141,20 @@ static void squeezing_drops_what_logs_put_between(void **state)
     static const struct {
         const char *text, *squeezed;
     } texts[] = {
-        {"CUDA out\n of  memory", "cudaoutofmemory"}, {"a \x1b[0;31mb\x1b[0m c", "abc"}, {"a\\u001b[31mb\\u001b[0m", "ab"}, {"[31mred[0m", "red"}, {"x\\n\\\"y\\\\\\\"", "x\"y\""},
-        {"a\\u003e\\u003e", "a>>"}, {"a&gt;&quot;", "a>\""}, {"\xE2\x94\x82 in a frame \xE2\x94\x82", "inaframe"}, {"> quoted\n> text", "quotedtext"}, {"#033[1mbold#033[0m", "bold"},
-        {"1\n.02 GiB", "1.02gib"}, {"7\n2024-01-01 next", "7\n2024-01-01next"}, {"[0]", "[0]"}, {"^[[32mgreen^[[0m", "green"},
+        {"CUDA out\n of  memory", "cudaoutofmemory"},
+        {"a \x1b[0;31mb\x1b[0m c", "abc"},
+        {"a\\u001b[31mb\\u001b[0m", "ab"},
+        {"[31mred[0m", "red"},
+        {"x\\n\\\"y\\\\\\\"", "x\"y\""},
+        {"a\\u003e\\u003e", "a>>"},
+        {"a&gt;&quot;", "a>\""},
+        {"\xE2\x94\x82 in a frame \xE2\x94\x82", "inaframe"},
+        {"> quoted\n> text", "quotedtext"},
+        {"#033[1mbold#033[0m", "bold"},
+        {"1\n.02 GiB", "1.02gib"},
+        {"7\n2024-01-01 next", "7\n2024-01-01next"},
+        {"[0]", "[0]"},
+        {"^[[32mgreen^[[0m", "green"},
     };
     for (size_t i = 0; i < PL_COUNT(texts); i++) {
         pl__squeeze(texts[i].text, strlen(texts[i].text), &q);
@@ -144,9 +171,18 @@ static void writers_are_told_apart(void **state)
         pl__who_kind kind;
         uint64_t id;
     } lines[] = {
-        {"[rank3]: x", PL__RANK, 3}, {"[1,12]<stderr>: x", PL__RANK, 12}, {" 7: x", PL__RANK, 7}, {"(VllmWorker rank=1 pid=29) ERROR x", PL__RANK, 1}, {"[default2]:x", PL__RANK, 2},
-        {"(EngineCore_DP0 pid=12) x", PL__ENGINE, 0}, {"(RayWorker pid=4711) x", PL__PID_OF, 4711}, {"ng30903:3063028:3066152 [3] NCCL WARN", PL__PID_OF, 3063028},
-        {"node7:120:131 [0] NCCL WARN", PL__PID_OF, 120}, {"12:30:05 [0] x", PL__NOBODY, 0}, {"RuntimeError: x", PL__NOBODY, 0}, {"2024-01-01 12:00:00 x", PL__NOBODY, 0},
+        {"[rank3]: x", PL__RANK, 3},
+        {"[1,12]<stderr>: x", PL__RANK, 12},
+        {" 7: x", PL__RANK, 7},
+        {"(VllmWorker rank=1 pid=29) ERROR x", PL__RANK, 1},
+        {"[default2]:x", PL__RANK, 2},
+        {"(EngineCore_DP0 pid=12) x", PL__ENGINE, 0},
+        {"(RayWorker pid=4711) x", PL__PID_OF, 4711},
+        {"ng30903:3063028:3066152 [3] NCCL WARN", PL__PID_OF, 3063028},
+        {"node7:120:131 [0] NCCL WARN", PL__PID_OF, 120},
+        {"12:30:05 [0] x", PL__NOBODY, 0},
+        {"RuntimeError: x", PL__NOBODY, 0},
+        {"2024-01-01 12:00:00 x", PL__NOBODY, 0},
     };
     for (size_t i = 0; i < PL_COUNT(lines); i++) {
         pl__who who = pl__who_wrote(lines[i].line, strlen(lines[i].line));
@@ -160,8 +196,12 @@ static void writers_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_unique_and_keys_begin_with_words), cmocka_unit_test(anchors_are_long_enough_and_stand_in_their_keys), cmocka_unit_test(every_key_is_met_by_its_own_example),
-        cmocka_unit_test(sizes_are_read_as_programs_write_them),      cmocka_unit_test(sizes_are_written_rounded),                       cmocka_unit_test(squeezing_drops_what_logs_put_between),
+        cmocka_unit_test(names_are_unique_and_keys_begin_with_words),
+        cmocka_unit_test(anchors_are_long_enough_and_stand_in_their_keys),
+        cmocka_unit_test(every_key_is_met_by_its_own_example),
+        cmocka_unit_test(sizes_are_read_as_programs_write_them),
+        cmocka_unit_test(sizes_are_written_rounded),
+        cmocka_unit_test(squeezing_drops_what_logs_put_between),
         cmocka_unit_test(writers_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
