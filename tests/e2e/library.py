@@ -37,8 +37,8 @@ def main():
     for name, fits, folder in (("nearest", nearest_fits, embed), ("stream", stream_fits, classify)):
         good, detail = fits(test, os.path.join(build, "examples", "example_" + name), folder, env)
         test.check("example %s answers as the command does" % name, good, detail)
-    run = subprocess.run([os.path.join(build, "examples", "example_nearest"), embed, "1MiB", "a", "b"], capture_output=True, env=env, text=True)
-    test.check("example nearest refuses what does not fit", run.returncode == 4 and "MiB" in run.stderr, run.stderr)
+    run = subprocess.run([os.path.join(build, "examples", "example_nearest"), embed, "64KiB", "a", "b"], capture_output=True, env=env, text=True)
+    test.check("example nearest refuses what does not fit", run.returncode == 4 and "iB" in run.stderr, run.stderr)
 
     target = test.path("prefix")
     run = subprocess.run(["cmake", "--install", build, "--prefix", target], capture_output=True, text=True)
