@@ -1,6 +1,5 @@
 /* The command `plimsoll`: picks the verb, and turns how it ended into an exit code. */
 #include "cli/cli.h"
-#include "cli/footprint.h"
 #include "cli/signals.h"
 
 #include <errno.h>
@@ -102,7 +101,6 @@ int main(int argc, char **argv)
     call.started = cli_seconds();
     secure_descriptors();
     tame_malloc();
-    cli_program_touch();
     call.argv = argv;
     call.voice = cli_voice_make(&call.options);
     pl_status status = dispatch(&call, argc, &e);

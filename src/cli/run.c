@@ -305,6 +305,7 @@ static pl_status finish(cli_run *run, pl_status status, pl_error *e)
 
 pl_status cli_run_texts(cli_run *run, cli_call *call, const cli_printer *printer, pl_error *e)
 {
+    cli_program_touch();
     cli_signals_install();
     cli_requests_listen();
     run->call = call;
