@@ -73,6 +73,10 @@ static bool set_takes(const pl__regex *r, uint32_t set, uint32_t c)
 {
     if (set == PL__LOOP_ANY)
         return c != '\n';
+    if (set & PL__LOOP_CHARACTER)
+        return c == (set & ~(uint32_t)PL__LOOP_CHARACTER);
+    if (set & PL__LOOP_FOLDED)
+        return pl__fold(c) == (set & ~(uint32_t)PL__LOOP_FOLDED);
     return set == PL__LOOP_ANY_NEWLINE || pl__set_has(r, set, c);
 }
 

@@ -36,7 +36,15 @@ static void patch(compiler *c, uint32_t at, bool second, uint32_t value)
 
 static void compile(compiler *c, const pl__branch *b);
 
-static bool is_single(const pl__branch *b) { return b->shape == PL__SHAPE_SET || b->shape == PL__SHAPE_ANY; }
+static bool is_single(const pl__branch *b) { return b->shape == PL__SHAPE_CHARACTER || b->shape == PL__SHAPE_SET || b->shape == PL__SHAPE_ANY; }
+
+/* What a loop over one character takes. */
+static uint32_t loop_set(const pl__branch *b)
+{
+    if (b->shape == PL__SHAPE_CHARACTER)
+        return b->value | (b->folded ? PL__LOOP_FOLDED : PL__LOOP_CHARACTER);
+    return b->shape == PL__SHAPE_SET ? b->value : b->value ? PL__LOOP_ANY_NEWLINE : PL__LOOP_ANY;
+}
 
 /* Whether it can match nothing. */
 static bool is_nullable(const pl__branch *b)
@@ -92,9 +100,7 @@ static uint32_t fixed_length(const pl__branch *b)
 
 static void compile_loop(compiler *c, const pl__branch *b)
 {
-    const pl__branch *child = b->child;
-    uint32_t set = child->shape == PL__SHAPE_SET ? child->value : child->value ? PL__LOOP_ANY_NEWLINE : PL__LOOP_ANY;
-    uint32_t at = put(c, PL__OP_LOOP, set, b->low);
+    uint32_t at = put(c, PL__OP_LOOP, loop_set(b->child), b->low);
     if (c->code && !c->why) {
         c->code[at].c = b->high;
         c->code[at].d = b->greed;

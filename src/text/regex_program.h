@@ -32,7 +32,7 @@ typedef enum pl__op {
     PL__OP_ANY,       /* a: 1 takes newlines too */
     PL__OP_SPLIT,     /* goes on at a; if that fails, at b; d: a begins with the byte c */
     PL__OP_JUMP,      /* a */
-    PL__OP_LOOP,      /* set a (or any: PL__LOOP_ANY), at least b, at most c times; d: pl__greed */
+    PL__OP_LOOP,      /* a: a set, or PL__LOOP_... ; at least b, at most c times; d: pl__greed */
     PL__OP_AHEAD,     /* what follows up to b must match (a: 1), or must not (0); goes on at b */
     PL__OP_BEHIND,    /* the same, from c characters before */
     PL__OP_ATOMIC,    /* what follows up to b matches once and for all */
@@ -43,7 +43,7 @@ typedef enum pl__op {
     PL__OP_MATCH,
 } pl__op;
 typedef enum pl__greed { PL__GREEDY, PL__LAZY, PL__POSSESSIVE } pl__greed;
-enum { PL__FOREVER = 0xFFFFFFFF, PL__LOOP_ANY = 0x80000000, PL__LOOP_ANY_NEWLINE = 0x80000001, PL__MOST_SLOTS = 16 };
+enum { PL__FOREVER = 0xFFFFFFFF, PL__LOOP_ANY = 0x80000000, PL__LOOP_ANY_NEWLINE = 0x80000001, PL__LOOP_CHARACTER = 0x40000000, PL__LOOP_FOLDED = 0x20000000, PL__MOST_SLOTS = 16 };
 
 typedef struct pl__code {
     uint32_t op, a, b, c, d;
