@@ -7,7 +7,7 @@
 
 void pl__add(pl__list *l, uint64_t saves, const char *format, ...)
 {
-    if (l->event->advice_count == PL_EVENT_ADVICE)
+    if (l->event->advice_count == PL_OOM_ADVICE)
         return;
     pl_advice *a = &l->event->advice[l->event->advice_count++];
     va_list args;
@@ -44,7 +44,7 @@ void pl__free_others(pl__list *l)
 
 void pl__advise(pl__open *o, const pl__job *job)
 {
-    pl_event *event = &o->event;
+    pl_oom *event = &o->event;
     bool training = o->training || job->training || job->trainer || event->phase == PL_PHASE_BACKWARD || event->phase == PL_PHASE_OPTIMIZER;
     pl__list l = {event, o, job, training};
     event->advice_count = 0;

@@ -5,7 +5,7 @@
 #include "explain/inner.h"
 
 typedef struct pl__list {
-    pl_event *event;
+    pl_oom *event;
     const pl__open *o;
     const pl__job *job;
     bool training;

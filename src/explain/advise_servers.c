@@ -6,7 +6,7 @@
 void pl__advise_vllm(pl__list *l)
 {
     const pl__job *j = l->job;
-    pl_event *event = l->event;
+    pl_oom *event = l->event;
     bool startup_share = pl__row_is(l, "vllm-cache") || pl__row_is(l, "vllm-serve") || pl__row_is(l, "vllm-seq");
     if (pl__row_is(l, "vllm-free") && pl__given(event->free) && pl__given(event->capacity) && event->capacity > 0) {
         pl__free_others(l);

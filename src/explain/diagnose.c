@@ -17,14 +17,14 @@ static const uint64_t CONTEXT_MOST = 1024 * MIB;
 
 static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
-uint64_t pl__idle(const pl_event *event)
+uint64_t pl__idle(const pl_oom *event)
 {
     return pl__given(event->reserved) && pl__given(event->allocated) ? minus(event->reserved, event->allocated) : PL_NOT_GIVEN;
 }
 
 /* In a container the message names the process itself by the number it has outside: the holder that
  * matches what the allocator holds and a context. */
-bool pl__is_self(const pl_event *event, size_t other)
+bool pl__is_self(const pl_oom *event, size_t other)
 {
     if (pl__given(event->process) || !pl__given(event->reserved) || other >= event->other_count)
         return false;
@@ -40,7 +40,7 @@ bool pl__is_self(const pl_event *event, size_t other)
     return self == other && bytes < event->reserved + 3 * CONTEXT_MOST;
 }
 
-uint64_t pl__others_hold(const pl_event *event)
+uint64_t pl__others_hold(const pl_oom *event)
 {
     uint64_t listed = 0;
     bool any = false, self = false;
@@ -71,7 +71,7 @@ uint64_t pl__others_hold(const pl_event *event)
  * (or 64 MiB) in all, while about the same is asked for. */
 static bool grows(const pl__open *o, pl__events *v)
 {
-    const pl_event *event = &o->event;
+    const pl_oom *event = &o->event;
     if (!pl__given(event->allocated) || event->allocated == 0)
         return false;
     pl__growth *g = NULL;
@@ -99,7 +99,7 @@ static bool grows(const pl__open *o, pl__events *v)
     return g->steps >= 3 && g->last - g->first >= least;
 }
 
-static pl_cause limit_or_capacity(const pl_event *event)
+static pl_cause limit_or_capacity(const pl_oom *event)
 {
     uint64_t held = pl__given(event->reserved) ? event->reserved : event->process;
     bool over = pl__given(event->allowed) && pl__given(held) && held + event->requested > event->allowed;
@@ -110,7 +110,7 @@ static pl_cause limit_or_capacity(const pl_event *event)
 }
 
 /* For messages that give at least what was asked for and one side of the balance. */
-static pl_cause by_figures(const pl_event *event)
+static pl_cause by_figures(const pl_oom *event)
 {
     uint64_t requested = event->requested, idle = pl__idle(event), others = pl__others_hold(event);
     if (pl__given(event->capacity) && requested > event->capacity)
@@ -133,7 +133,7 @@ static pl_cause by_figures(const pl_event *event)
 }
 
 /* TensorFlow's pool: its limit and what is in use. */
-static pl_cause by_pool(const pl_event *event)
+static pl_cause by_pool(const pl_oom *event)
 {
     if (event->requested > event->allowed)
         return PL_CAUSE_SINGLE_REQUEST;
@@ -142,7 +142,7 @@ static pl_cause by_pool(const pl_event *event)
 
 void pl__diagnose(pl__open *o, pl__events *v)
 {
-    pl_event *event = &o->event;
+    pl_oom *event = &o->event;
     event->cause = o->told;
     bool device = event->kind == PL_KIND_DEVICE || event->kind == PL_KIND_WARNING;
     bool pool = event->framework == PL_FRAMEWORK_TENSORFLOW || event->framework == PL_FRAMEWORK_JAX;

@@ -241,7 +241,7 @@ static void begin(pl__open *o, const pl__message *m)
 
 static void settle(pl__open *o, pl__events *v, const pl__job *job)
 {
-    pl_event *event = &o->event;
+    pl_oom *event = &o->event;
     const uint64_t *f = o->f.value;
     event->requested = f[PL__REQUESTED];
     event->capacity = f[PL__CAPACITY];

@@ -41,7 +41,7 @@ struct pl_explain {
     char window[WINDOW];
 };
 
-pl_status pl_explain_open(const pl_memory *memory, pl_event_sink sink, void *self, pl_explain **out, pl_error *e)
+pl_status pl_explain_open(const pl_memory *memory, pl_oom_sink sink, void *self, pl_explain **out, pl_error *e)
 {
     pl__scan_prepare();
     pl_explain *x = memory->take(memory->self, sizeof *x);
@@ -322,7 +322,7 @@ static bool match(pl_explain *x, size_t row, size_t at, pl__place *p, pl__figure
 /* Tries a row at an anchor; *end is where scanning may go on if it is a message. */
 static bool try_row(pl_explain *x, size_t row, size_t at, size_t *end, pl_status *status, pl_error *e)
 {
-    if (!pl__key_near(row, x->window, x->n, at))
+    if (!pl__key_near(row, x->window, x->n, at) || ((pl__wordings[row].traits & PL__SHELL) && !pl__killed_near(x->window, x->n, at)))
         return false;
     squeeze_around(x, at);
     pl__place p;

@@ -10,19 +10,20 @@
 
 #include "base/base.h"
 
-#define PL_FRAMEWORK_MAP(X)                                                                                                                   \
-    X(PYTORCH, "pytorch")                                                                                                                     \
-    X(TENSORFLOW, "tensorflow") X(JAX, "jax") X(ONNXRUNTIME, "onnxruntime") X(LLAMA, "llama.cpp") X(VLLM, "vllm") X(TGI, "tgi") X(TEI, "tei") \
-        X(OLLAMA, "ollama") X(LINUX, "linux") X(OTHER, "other")
+#define PL_FRAMEWORK_MAP(X)     \
+    X(PYTORCH, "pytorch")       \
+    X(TENSORFLOW, "tensorflow") \
+    X(JAX, "jax")               \
+    X(ONNXRUNTIME, "onnxruntime") X(LLAMA, "llama.cpp") X(VLLM, "vllm") X(TGI, "tgi") X(TEI, "tei") X(OLLAMA, "ollama") X(LINUX, "linux") X(OTHER, "other")
 #define PL_KIND_MAP(X) X(DEVICE, "device") X(HOST, "host") X(KILLED, "killed") X(HIDDEN, "hidden") X(WARNING, "warning")
-#define PL_CAUSE_MAP(X)                                                                                                                               \
-    X(UNKNOWN, "unknown")                                                                                                                             \
-    X(CAPACITY, "capacity") X(SINGLE_REQUEST, "single_request") X(FRAGMENTATION, "fragmentation") X(OTHER_PROCESS, "other_process") X(LIMIT, "limit") \
-        X(HOST, "host") X(LEAK, "leak")
-#define PL_PHASE_MAP(X)                                                                                                                     \
-    X(NONE, NULL)                                                                                                                           \
-    X(LOAD, "load") X(FORWARD, "forward") X(BACKWARD, "backward") X(OPTIMIZER, "optimizer") X(GENERATE, "generate") X(EVALUATE, "evaluate") \
-        X(STARTUP, "startup")
+#define PL_CAUSE_MAP(X)     \
+    X(UNKNOWN, "unknown")   \
+    X(CAPACITY, "capacity") \
+    X(SINGLE_REQUEST, "single_request") X(FRAGMENTATION, "fragmentation") X(OTHER_PROCESS, "other_process") X(LIMIT, "limit") X(HOST, "host") X(LEAK, "leak")
+#define PL_PHASE_MAP(X) \
+    X(NONE, NULL)       \
+    X(LOAD, "load")     \
+    X(FORWARD, "forward") X(BACKWARD, "backward") X(OPTIMIZER, "optimizer") X(GENERATE, "generate") X(EVALUATE, "evaluate") X(STARTUP, "startup")
 
 #define PL_ENUM_FRAMEWORK(name, text) PL_FRAMEWORK_##name,
 #define PL_ENUM_KIND(name, text) PL_KIND_##name,
@@ -52,38 +53,38 @@ typedef struct pl_advice {
     uint64_t saves; /* bytes, PL_NOT_GIVEN when they do not follow */
 } pl_advice;
 
-enum { PL_EVENT_OTHERS = 64, PL_EVENT_ADVICE = 8 };
+enum { PL_OOM_OTHERS = 64, PL_OOM_ADVICE = 8 };
 
-typedef struct pl_event {
+typedef struct pl_oom {
     uint64_t line; /* of the message's first line, 1 is the first; lines end at LF */
     pl_framework framework;
     pl_kind kind;
     pl_cause cause;
     pl_phase phase;
     uint64_t device; /* PL_NOT_GIVEN: none named */
-#define PL_EVENT_FIGURE(name) uint64_t name;
-    PL_FIGURE_MAP(PL_EVENT_FIGURE)
-#undef PL_EVENT_FIGURE
-    pl_holder others[PL_EVENT_OTHERS];
+#define PL_OOM_FIGURE(name) uint64_t name;
+    PL_FIGURE_MAP(PL_OOM_FIGURE)
+#undef PL_OOM_FIGURE
+    pl_holder others[PL_OOM_OTHERS];
     size_t other_count;
     char message[400];  /* the words that told, as one clean line */
     char summary[1024]; /* the story, one paragraph */
-    pl_advice advice[PL_EVENT_ADVICE];
+    pl_advice advice[PL_OOM_ADVICE];
     size_t advice_count;
-} pl_event;
+} pl_oom;
 
-typedef pl_status (*pl_event_sink)(void *self, const pl_event *event, pl_error *e);
+typedef pl_status (*pl_oom_sink)(void *self, const pl_oom *event, pl_error *e);
 
 typedef struct pl_explain pl_explain;
 
-pl_status pl_explain_open(const pl_memory *memory, pl_event_sink sink, void *self, pl_explain **out, pl_error *e);
+pl_status pl_explain_open(const pl_memory *memory, pl_oom_sink sink, void *self, pl_explain **out, pl_error *e);
 pl_status pl_explain_feed(pl_explain *x, const char *bytes, size_t n, pl_error *e);
 pl_status pl_explain_end(pl_explain *x, pl_error *e); /* delivers what is still open */
 void pl_explain_close(pl_explain *x);                 /* NULL is allowed */
 
 /* One event as a JSON object, and as people read it (`number` counts events, `color` uses ANSI). */
-pl_status pl_event_json(const pl_event *event, pl_write write, void *self, pl_error *e);
-pl_status pl_event_text(const pl_event *event, uint64_t number, bool color, pl_write write, void *self, pl_error *e);
+pl_status pl_oom_json(const pl_oom *event, pl_write write, void *self, pl_error *e);
+pl_status pl_oom_text(const pl_oom *event, uint64_t number, bool color, pl_write write, void *self, pl_error *e);
 
 /* The table of wordings, row by row, for documentation and tests; false beyond the last. */
 typedef struct pl_wording_view {

@@ -41,7 +41,8 @@ enum {
     PL__WEAK = 128,     /* another message about the same failure says more */
     PL__CODE = 256,     /* may stand in a comment or after '#' */
     PL__LOADING = 512,  /* weights are being loaded */
-    PL__SPECIAL = 1024  /* checked by name in credible.c */
+    PL__SPECIAL = 1024, /* checked by name in special.c */
+    PL__SHELL = 2048    /* a shell's word: pl__killed_near first */
 };
 
 typedef struct pl__wording {
@@ -96,7 +97,7 @@ typedef struct pl__sequence {
 /* ---- figures read from one message ---- */
 typedef struct pl__figures {
     uint64_t value[PL__DTYPE + 1]; /* by pl__what; PL_NOT_GIVEN */
-    pl_holder others[PL_EVENT_OTHERS];
+    pl_holder others[PL_OOM_OTHERS];
     size_t other_count;
 } pl__figures;
 
@@ -165,6 +166,7 @@ typedef struct pl__place {
     size_t begin, end;     /* the key */
     size_t figures_end;    /* the last figure, where a message is wrapped */
 } pl__place;
+bool pl__killed_near(const char *s, size_t n, size_t at);
 bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f, size_t figure_count);
 
 /* ---- who.c: a line's writer ---- */
@@ -216,7 +218,7 @@ typedef struct pl__message {
 } pl__message;
 
 typedef struct pl__open {
-    pl_event event;
+    pl_oom event;
     pl__figures f;
     const pl__wording *w; /* the wording that told most */
     unsigned weight;
@@ -239,7 +241,7 @@ typedef struct pl__events {
     size_t count;
     pl__growth growth[PL__GROWTHS];
     size_t growth_count;
-    pl_event_sink sink;
+    pl_oom_sink sink;
     void *self;
 } pl__events;
 /* Says whether the job went on between an offset of the log and the message at hand. */
@@ -253,9 +255,9 @@ pl_status pl__event_age(pl__events *v, uint64_t line, const pl__job *job, pl_err
 
 /* ---- diagnose.c, advise.c, tell.c ---- */
 void pl__diagnose(pl__open *o, pl__events *v);
-bool pl__is_self(const pl_event *event, size_t other); /* a holder that is the process itself under another name */
-uint64_t pl__others_hold(const pl_event *event);       /* bytes of others by subtraction; PL_NOT_GIVEN */
-uint64_t pl__idle(const pl_event *event);              /* held by the framework's allocator and unused */
+bool pl__is_self(const pl_oom *event, size_t other); /* a holder that is the process itself under another name */
+uint64_t pl__others_hold(const pl_oom *event);       /* bytes of others by subtraction; PL_NOT_GIVEN */
+uint64_t pl__idle(const pl_oom *event);              /* held by the framework's allocator and unused */
 void pl__advise(pl__open *o, const pl__job *job);
 void pl__tell(pl__open *o, const pl__job *job);
 

@@ -77,14 +77,14 @@ static pl_status put(void *self, const char *text, size_t n, pl_error *e)
 
 static pl_status put_text(sink *s, const char *text, pl_error *e) { return put(s, text, strlen(text), e); }
 
-static pl_status take(void *self, const pl_event *event, pl_error *e)
+static pl_status take(void *self, const pl_oom *event, pl_error *e)
 {
     sink *s = self;
     s->events++;
     if (!s->json)
-        return pl_event_text(event, s->events, s->color, put, s, e);
+        return pl_oom_text(event, s->events, s->color, put, s, e);
     pl_status status = put_text(s, s->events == 1 ? "{\"found\":true,\"events\":[" : ",", e);
-    return status == PL_OK ? pl_event_json(event, put, s, e) : status;
+    return status == PL_OK ? pl_oom_json(event, put, s, e) : status;
 }
 
 static pl_status finish(sink *s, const char *name, pl_error *e)

@@ -268,10 +268,10 @@ static void take(const pl__sequence *q, const reading *r, pl__figures *f)
     }
     if (!pl__given(other.bytes))
         return;
-    if (f->other_count < PL_EVENT_OTHERS) {
+    if (f->other_count < PL_OOM_OTHERS) {
         f->others[f->other_count++] = other;
     } else { /* the last entry gathers what there is no room for */
-        pl_holder *rest = &f->others[PL_EVENT_OTHERS - 1];
+        pl_holder *rest = &f->others[PL_OOM_OTHERS - 1];
         rest->pid = PL_NOT_GIVEN;
         if (!pl_add(rest->bytes, other.bytes, &rest->bytes))
             rest->bytes = PL_NOT_GIVEN - 1;

@@ -47,7 +47,7 @@ static void number(out *o, const char *key, uint64_t value)
         print(o, ",\"%s\":null", key);
 }
 
-pl_status pl_event_json(const pl_event *event, pl_write write, void *self, pl_error *e)
+pl_status pl_oom_json(const pl_oom *event, pl_write write, void *self, pl_error *e)
 {
     out o = {write, self, e, PL_OK, false};
     print(&o, "{\"line\":%llu,\"framework\":\"%s\",\"kind\":\"%s\"", (unsigned long long)event->line, pl_framework_name(event->framework),
@@ -117,7 +117,7 @@ typedef struct share {
 static uint64_t known(uint64_t v) { return pl__given(v) ? v : 0; }
 
 /* Who held what, largest certainty first; what no figure explains is the rest. */
-static size_t shares(const pl_event *event, share list[6])
+static size_t shares(const pl_oom *event, share list[6])
 {
     uint64_t tensors = known(event->allocated), idle = known(pl__idle(event)), own = known(event->process), reserved = known(event->reserved);
     uint64_t overhead = own > pl_max((size_t)reserved, (size_t)tensors) ? own - pl_max((size_t)reserved, (size_t)tensors) : 0;
@@ -133,7 +133,7 @@ static size_t shares(const pl_event *event, share list[6])
     return n;
 }
 
-static void bar(out *o, const pl_event *event)
+static void bar(out *o, const pl_oom *event)
 {
     share s[6];
     char size[32];
@@ -168,7 +168,7 @@ static void bar(out *o, const pl_event *event)
     print(o, "\n");
 }
 
-static void title(out *o, const pl_event *event, uint64_t count)
+static void title(out *o, const pl_oom *event, uint64_t count)
 {
     style(o, "1");
     print(o, "%llu. Line %llu: ", (unsigned long long)count, (unsigned long long)event->line);
@@ -211,7 +211,7 @@ static void advice(out *o, const pl_advice *a, size_t count)
     style(o, "0");
 }
 
-pl_status pl_event_text(const pl_event *event, uint64_t count, bool color, pl_write write, void *self, pl_error *e)
+pl_status pl_oom_text(const pl_oom *event, uint64_t count, bool color, pl_write write, void *self, pl_error *e)
 {
     out o = {write, self, e, PL_OK, color};
     if (count > 1)

@@ -32,6 +32,20 @@ static size_t last_word(const pl__sight *v, size_t end)
     return end;
 }
 
+/* A first glance at raw text: as a shell prints it the word stands alone or in a column of its own, not
+ * in a sentence. */
+bool pl__killed_near(const char *s, size_t n, size_t at)
+{
+    size_t end = at + strlen("killed"), p = at;
+    bool stands = end >= n || (unsigned char)s[end] <= ' ' || strchr("\"\\:.([\x1b", s[end]);
+    bool colour = at > 1 && s[at - 1] == 'm' && (pl__digit(s[at - 2]) || s[at - 2] == '[');
+    while (p > 0 && (s[p - 1] == ' ' || s[p - 1] == '\t'))
+        p--;
+    bool escaped = p > 1 && s[p - 1] == 'n' && s[p - 2] == '\\';
+    bool sentence = p > 0 && s[p - 1] >= 'a' && s[p - 1] <= 'z';
+    return stands && (colour || escaped || !sentence);
+}
+
 /* "line 28:  8156 Killed  python3 main.py", "zsh: killed  python", "[1]+  Killed  python", "Killed" */
 static bool shell_killed(const pl__sight *v)
 {

@@ -36,7 +36,7 @@ static const char *phase_words(pl_phase phase)
     return words[phase];
 }
 
-static void tell_device_name(pl__words *w, const pl_event *event)
+static void tell_device_name(pl__words *w, const pl_oom *event)
 {
     char a[32];
     if (pl__given(event->device))
@@ -48,7 +48,7 @@ static void tell_device_name(pl__words *w, const pl_event *event)
 }
 
 /* PyTorch asks the driver for segments, not for tensors. */
-static void tell_segment(pl__words *w, const pl_event *event)
+static void tell_segment(pl__words *w, const pl_oom *event)
 {
     if (event->framework != PL_FRAMEWORK_PYTORCH || event->kind != PL_KIND_DEVICE)
         return;
@@ -60,7 +60,7 @@ static void tell_segment(pl__words *w, const pl_event *event)
 
 static void tell_request(pl__words *w, const pl__open *o)
 {
-    const pl_event *event = &o->event;
+    const pl_oom *event = &o->event;
     char a[32];
     pl__say(w, "%s asked for %s", framework_words(o), pl__given(event->requested) ? text_of(event->requested, a) : "memory");
     pl__say(w, "%s", phase_words(event->phase));
@@ -77,7 +77,7 @@ static void tell_request(pl__words *w, const pl__open *o)
 }
 
 /* "It held 9.50 GiB there, 0.50 GiB of it idle; others held ...; 1.50 GiB was free." */
-static void tell_balance(pl__words *w, const pl_event *event)
+static void tell_balance(pl__words *w, const pl_oom *event)
 {
     char a[32], b[32];
     uint64_t own = pl__given(event->process) ? event->process : pl__given(event->reserved) ? event->reserved : event->allocated;
@@ -99,14 +99,14 @@ static void tell_balance(pl__words *w, const pl_event *event)
         pl__say(w, " The limit was %s.", text_of(event->allowed, a));
 }
 
-static void tell_missing(pl__words *w, const pl_event *event)
+static void tell_missing(pl__words *w, const pl_oom *event)
 {
     char a[32];
     if (pl__given(event->requested) && pl__given(event->free) && event->requested > event->free)
         pl__say(w, " Missing: %s.", text_of(event->requested - event->free, a));
 }
 
-static void tell_cause(pl__words *w, const pl_event *event)
+static void tell_cause(pl__words *w, const pl_oom *event)
 {
     switch (event->cause) {
     case PL_CAUSE_CAPACITY: pl__say(w, " The job is larger than what the device has."); break;
@@ -125,7 +125,7 @@ static void tell_cause(pl__words *w, const pl_event *event)
 
 static void tell_killed(pl__words *w, const pl__open *o)
 {
-    const pl_event *event = &o->event;
+    const pl_oom *event = &o->event;
     char a[32];
     uint64_t pid = o->f.value[PL__PID];
     pl__say(w, "A process");
@@ -142,7 +142,7 @@ static void tell_killed(pl__words *w, const pl__open *o)
 
 void pl__tell(pl__open *o, const pl__job *job)
 {
-    pl_event *event = &o->event;
+    pl_oom *event = &o->event;
     pl__words w = {event->summary, 0, sizeof event->summary};
     event->summary[0] = '\0';
     if (event->kind == PL_KIND_KILLED) {

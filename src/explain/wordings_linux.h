@@ -65,7 +65,7 @@ W("exit-9-spawn", PYTORCH, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK,
   "^terminated with signal SIGKILL", "", "torch.multiprocessing: killed by signal 9")
 W("gcc-killed", OTHER, KILLED, UNKNOWN, PL__KILL, PL__PLAIN, "Killed signal ^terminated program", "", "the kernel killed a compiler")
 W("gcc-internal", OTHER, KILLED, UNKNOWN, PL__KILL, PL__PLAIN, "^internal compiler error: Killed", "", "the kernel killed a compiler")
-W("shell-killed", LINUX, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "^Killed", "", "a shell's word for signal 9")
+W("shell-killed", LINUX, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__SHELL | PL__WEAK, "^Killed", "", "a shell's word for signal 9")
 W("shell-killed-zh", LINUX, KILLED, UNKNOWN, PL__KILL, PL__WORD | PL__WEAK, "\xE5\xB7\xB2\xE6\x9D\x80\xE6\xAD\xBB", "", "the same in Chinese")
 W("shell-killed-de", LINUX, KILLED, UNKNOWN, PL__KILL, PL__WORD | PL__WEAK, "Get\xC3\xB6tet", "", "the same in German")
 W("shell-killed-ja", LINUX, KILLED, UNKNOWN, PL__KILL, PL__WORD | PL__WEAK, "\xE5\xBC\xB7\xE5\x88\xB6\xE7\xB5\x82\xE4\xBA\x86", "", "the same in Japanese")

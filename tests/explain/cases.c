@@ -72,7 +72,7 @@ size_t cases_each(void (*each)(const test_case *c, void *self), void *self)
     return count;
 }
 
-static pl_status keep(void *self, const pl_event *event, pl_error *e)
+static pl_status keep(void *self, const pl_oom *event, pl_error *e)
 {
     (void)e;
     found *f = self;
@@ -161,7 +161,7 @@ static bool one_of(const char *name, const char *list)
     return false;
 }
 
-static bool others_are(const pl_event *event, const char *wanted)
+static bool others_are(const pl_oom *event, const char *wanted)
 {
     size_t count = 0;
     char copy[256];
@@ -174,14 +174,13 @@ static bool others_are(const pl_event *event, const char *wanted)
     return count == event->other_count;
 }
 
-static void check_value(complaint *c, const pl_event *event, const char *key, const char *wanted, bool lines)
+static void check_value(complaint *c, const pl_oom *event, const char *key, const char *wanted, bool lines)
 {
     static const struct {
         const char *key;
         size_t at;
-    } figures[] = {{"req", offsetof(pl_event, requested)}, {"cap", offsetof(pl_event, capacity)}, {"free", offsetof(pl_event, free)},
-        {"proc", offsetof(pl_event, process)}, {"alloc", offsetof(pl_event, allocated)}, {"res", offsetof(pl_event, reserved)},
-        {"allow", offsetof(pl_event, allowed)}};
+    } figures[] = {{"req", offsetof(pl_oom, requested)}, {"cap", offsetof(pl_oom, capacity)}, {"free", offsetof(pl_oom, free)},
+        {"proc", offsetof(pl_oom, process)}, {"alloc", offsetof(pl_oom, allocated)}, {"res", offsetof(pl_oom, reserved)}, {"allow", offsetof(pl_oom, allowed)}};
     char got[32];
     for (size_t i = 0; i < PL_COUNT(figures); i++)
         if (strcmp(key, figures[i].key) == 0) {
@@ -214,7 +213,7 @@ static void check_value(complaint *c, const pl_event *event, const char *key, co
     }
 }
 
-static void check_event(complaint *c, const pl_event *event, const char *wanted, bool lines)
+static void check_event(complaint *c, const pl_oom *event, const char *wanted, bool lines)
 {
     char copy[512];
     put_line(copy, sizeof copy, wanted);

@@ -20,7 +20,7 @@ typedef struct test_case {
 size_t cases_each(void (*each)(const test_case *c, void *self), void *self);
 
 typedef struct found {
-    pl_event events[MOST_EVENTS];
+    pl_oom events[MOST_EVENTS];
     size_t count; /* may be larger than what is kept */
 } found;
 

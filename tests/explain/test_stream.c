@@ -40,7 +40,7 @@ typedef struct tally {
     uint64_t events, last_line;
 } tally;
 
-static pl_status count(void *self, const pl_event *event, pl_error *e)
+static pl_status count(void *self, const pl_oom *event, pl_error *e)
 {
     (void)e;
     tally *t = self;
@@ -187,7 +187,7 @@ static void delivers_in_order_and_while_reading(void **state)
     assert_int_equal(t.events, 3999);
 }
 
-static pl_status refuse(void *self, const pl_event *event, pl_error *e)
+static pl_status refuse(void *self, const pl_oom *event, pl_error *e)
 {
     (void)self;
     (void)event;

@@ -20,16 +20,16 @@ static pl_status hash(void *self, const char *text, size_t n, pl_error *e)
     return PL_OK;
 }
 
-static pl_status hear(void *self, const pl_event *event, pl_error *e)
+static pl_status hear(void *self, const pl_oom *event, pl_error *e)
 {
     heard *h = self;
     assert(event->line >= 1 && event->line >= h->last_line);
     assert(event->summary[0] && pl_utf8_valid(event->message, strlen(event->message)) == strlen(event->message));
-    assert(event->other_count <= PL_EVENT_OTHERS && event->advice_count <= PL_EVENT_ADVICE);
+    assert(event->other_count <= PL_OOM_OTHERS && event->advice_count <= PL_OOM_ADVICE);
     h->last_line = event->line;
     h->events++;
-    pl_status status = pl_event_json(event, hash, h, e);
-    return status == PL_OK ? pl_event_text(event, h->events, h->events & 1, hash, h, e) : status;
+    pl_status status = pl_oom_json(event, hash, h, e);
+    return status == PL_OK ? pl_oom_text(event, h->events, h->events & 1, hash, h, e) : status;
 }
 
 static heard read_log(const uint8_t *data, size_t bytes, size_t piece)
