@@ -136,7 +136,7 @@ pl_status cli_verb_plan(cli_call *call, pl_error *e)
     if (status != PL_OK)
         return status;
     if (cli_given(o, OPT_FOR))
-        return cli_helper_exec(call, "plimsoll-explain", e);
+        return cli_helper_exec(call, "plimsoll-pytorch", e);
     if (cli_given(o, OPT_TRAINING))
         return cli_helper_exec(call, "plimsoll-train", e);
     static cli_planning p;
