@@ -147,7 +147,7 @@ def main():
         parameters(model) / 1e6, mib(size), len(rows), ink("1", "32 MiB")))
 
     step(1, "The plan: every byte has a name before anything starts", "plimsoll plan MODEL --memory 32MiB")
-    plan = subprocess.run([plimsoll, "plan", model, "--memory", LIMIT, "-i", source, "--color", "always" if COLOR else "never"], stdout=subprocess.PIPE)
+    plan = subprocess.run([plimsoll, "plan", model, "--memory", LIMIT, "--color", "always" if COLOR else "never"], stdout=subprocess.PIPE)
     if plan.returncode:
         sys.exit("demo: there is no plan within " + LIMIT)
     for line in plan.stdout.decode().rstrip("\n").split("\n"):
