@@ -151,6 +151,12 @@ void pl__advise_host(pl__list *l)
     if (pl__row_is(l, "numpy")) {
         pl__add(l, pl__given(l->event->requested) && pl__says(l, "float64") ? l->event->requested / 2 : PL_NOT_GIVEN, "Half the bytes: dtype=np.float32");
         pl__add(l, PL_NOT_GIVEN, "Work in pieces, or map the file: np.load(..., mmap_mode=\"r\"), np.memmap");
+    } else if (l->event->framework == PL_FRAMEWORK_PYTORCH && pl__phase_is(l, PL_PHASE_LOAD)) {
+        pl__add(l, PL_NOT_GIVEN, "Map the file instead of reading it: torch.load(path, mmap=True), or from_pretrained(..., low_cpu_mem_usage=True)");
+        if (!l->job->half)
+            pl__add(l, PL_NOT_GIVEN, "Half the bytes: torch_dtype=torch.bfloat16");
+    } else if (l->event->framework == PL_FRAMEWORK_PYTORCH && pl__phase_is(l, PL_PHASE_OPTIMIZER)) {
+        pl__add(l, PL_NOT_GIVEN, "An optimizer with less state: torch.optim.SGD, or Adafactor instead of AdamW (two numbers a weight)");
     } else if (l->event->framework == PL_FRAMEWORK_PYTORCH) {
         if (l->job->batch != 1)
             pl__add(l, PL_NOT_GIVEN, pl__given(l->job->batch) ? "A smaller batch: batch_size=%llu" : "Less at once: fewer or shorter texts, smaller pictures",

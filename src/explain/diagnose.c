@@ -144,6 +144,8 @@ void pl__diagnose(pl__open *o, pl__events *v)
 {
     pl_oom *event = &o->event;
     event->cause = o->told;
+    if (event->kind == PL_KIND_HOST && o->told == PL_CAUSE_UNKNOWN && strcmp(o->w->name, "ollama-may-not") != 0)
+        event->cause = PL_CAUSE_HOST;
     bool device = event->kind == PL_KIND_DEVICE || event->kind == PL_KIND_WARNING;
     bool pool = event->framework == PL_FRAMEWORK_TENSORFLOW || event->framework == PL_FRAMEWORK_JAX;
     if (device && pl__given(event->requested) && o->told == PL_CAUSE_UNKNOWN) {

@@ -147,7 +147,7 @@ static bool two_words(const pl__sight *v)
     if (!over || pl__is_source(v) || pl__is_document(v, 0) || pl__is_prose(v))
         return false;
     if (v->rest_n == 0)
-        return beside_failure(v->p);
+        return v->after[0] == '!' || beside_failure(v->p); /* "Out of memory!" of Perl */
     char last = v->rest[v->rest_n - 1];
     return (last == ':' || last == '-' || last == ',') && pl__error_before(v);
 }

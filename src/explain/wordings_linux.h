@@ -59,6 +59,7 @@ W("exit-9-mpi", LINUX, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "^exit
 W("exit-9-torch", PYTORCH, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "^Signal 9 (SIGKILL) received by PID {pid}", "", "torchrun: killed by signal 9")
 W("exit-9-sub", OTHER, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "died with <^Signals.SIGKILL: 9>", "", "Python's subprocess: killed by signal 9")
 W("exit-9-cargo", OTHER, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "(signal: 9, ^SIGKILL: kill)", "", "cargo: killed by signal 9")
+W("exit-9-got", LINUX, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "worker {n} got ^signal 9", "", "stress: killed by signal 9")
 W("exit-9-term", OTHER, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK, "^terminated by signal SIGKILL", "", "killed by signal 9")
 W("exit-9-joblib", OTHER, KILLED, UNKNOWN, PL__KILL, PL__PLAIN, "^excessive memory usage causing the Operating System to kill the worker", "", "joblib")
 W("exit-9-spawn", PYTORCH, KILLED, UNKNOWN, PL__KILL, PL__SPECIAL | PL__WEAK,
