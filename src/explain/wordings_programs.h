@@ -87,7 +87,7 @@ W("r-vector", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^cannot allocate vector of
 W("matlab-array", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "array ^exceeds maximum array size preference", "({requested}) array exceeds", "MATLAB")
 W("stata", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "op. sys. ^refuses to provide memory", "", "Stata")
 W("matlab-help", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Out of ^memory. Type \"help memory\" for your options", "", "MATLAB")
-W("perl", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Out of memory in ^perl:{w}:", "", "Perl")
+W("perl", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Out of ^memory in perl:{w}:", "", "Perl")
 W("haskell", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "out of ^memory (requested {requested})", "", "Haskell")
 W("ocaml", OTHER, HOST, HOST, PL__CPU, PL__ERROR, "exception ^Out_of_memory", "", "OCaml")
 W("erlang", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^eheap_alloc: Cannot allocate {requested}", "", "Erlang")
