@@ -308,12 +308,7 @@ typedef struct layer {
     trace trace[32];
 } layer;
 
-static uint32_t last_norm(const emitter *m, const layer *l)
-{
-    uint32_t i = l->first + l->count - 1;
-    assert(m->r->model->operators[i].kind == PL_OPERATOR_NORM);
-    return i;
-}
+static uint32_t last_norm(const layer *l) { return l->first + l->count - 1; } /* layer_at asserts it */
 
 /* The linear operator that made a norm's value, whose residual is added there. */
 static const pl_operator *maker(const emitter *m, uint32_t norm)
@@ -357,7 +352,7 @@ static void layer_forward(emitter *m, layer *l, bool run)
             break;
         case PL_OPERATOR_NORM: {
             const pl_operator *made = maker(m, i);
-            bool last = i == last_norm(m, l);
+            bool last = i == last_norm(l);
             t->sum = *place(m, op->out);
             t->residual = *place(m, made->residual);
             if (m->backward && last)
@@ -524,7 +519,7 @@ static void layer_stage_backward(emitter *m, layer *l, bool further)
                 if (m->r->model->operators[k].in == op->out)
                     l->trace[k - l->first].in = to;
         }
-    *gradient(m, m->r->model->operators[last_norm(m, l)].out) = hidden_gradient(m);
+    *gradient(m, m->r->model->operators[last_norm(l)].out) = hidden_gradient(m);
     layer_backward(m, l, further);
     end_stage(m);
 }
@@ -644,7 +639,7 @@ static layer layer_at(const emitter *m, uint32_t first, uint32_t index)
     layer l = {.first = first, .index = index};
     while (first + l.count < model->operator_count && model->operators[first + l.count].phase != PL_PHASE_HEAD && model->operators[first + l.count].layer == index)
         l.count++;
-    assert(l.count <= PL_COUNT(l.trace));
+    assert(l.count <= PL_COUNT(l.trace) && model->operators[first + l.count - 1].kind == PL_OPERATOR_NORM);
     return l;
 }
 
