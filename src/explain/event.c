@@ -213,6 +213,9 @@ static void join(pl__open *o, const pl__message *m)
         o->event.kind = before;
     else if (!failed && m->w->kind != PL_KIND_WARNING)
         o->event.kind = kind_of(m);
+    /* XLA's allocator is TensorFlow's; the exception names whose program it is */
+    if (o->event.framework == PL_FRAMEWORK_TENSORFLOW && named(m->hints.line, PL_FRAMEWORK_JAX))
+        o->event.framework = PL_FRAMEWORK_JAX;
     figures_join(&o->f, &m->f);
     cause_join(o, m);
     phase_join(o, m);

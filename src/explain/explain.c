@@ -195,21 +195,29 @@ static pl__hints hints_at(pl_explain *x, const pl__place *p)
     return h;
 }
 
-/* A line of a running job: a loss, or a step, epoch or iteration with its number. */
+/* "loss: 2.31", "step 120", "Epoch: [3][12/400]": the word, what joins it to a number, and the number. */
+static bool counted(const char *s, size_t n, const char *word)
+{
+    size_t at = pl__find(s, n, word);
+    if (at == SIZE_MAX || (at > 0 && pl__word(s[at - 1])))
+        return false;
+    size_t end = at + strlen(word), last = pl_min(n, end + 5);
+    if (end >= n || !strchr(" :=/#-\"'", s[end]))
+        return false;
+    while (end < last && !pl__digit(s[end]) && strchr(" :=/#-\"'[", s[end]))
+        end++;
+    return end < n && pl__digit(s[end]);
+}
+
+/* A line of a running job. */
 static bool progress_line(const char *s, size_t n)
 {
+    static const char *const words[] = {"loss", "epoch", "step", "iter", "iteration", "batch", "global_step", "train_loss"};
     if (n > 400 || pl__exact(s, n, "File \"") || pl__exact(s, n, "--> ") || s[0] == ' ')
         return false;
-    static const char *const words[] = {"epoch", "step", "iter", "batch"};
-    if (pl__has(s, n, "loss ") || pl__has(s, n, "loss:") || pl__has(s, n, "loss=") || pl__has(s, n, "loss\""))
-        return true;
-    for (size_t i = 0; i < PL_COUNT(words); i++) {
-        size_t at = pl__find(s, n, words[i]);
-        size_t end = at == SIZE_MAX ? n : pl_min(n, at + strlen(words[i]) + 5);
-        for (size_t k = at == SIZE_MAX ? n : at + strlen(words[i]); k < end; k++)
-            if (pl__digit(s[k]))
-                return true;
-    }
+    for (size_t i = 0; i < PL_COUNT(words); i++)
+        if (counted(s, n, words[i]))
+            return true;
     return false;
 }
 

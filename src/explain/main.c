@@ -6,10 +6,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 256 * 1024, OUTPUT = 64 * 1024 };
+enum { PIECE = 256 * 1024, OUTPUT = 64 * 1024, STORIES = 20 /* told whole; of more a line each */ };
 
 typedef struct options {
     const char *log; /* NULL: standard input */
@@ -24,7 +25,7 @@ static const char usage[] = "usage: plimsoll explain [LOG] [--json] [--color aut
                             "with -) standard input is read.\n"
                             "\n"
                             "  --json     one JSON object: {\"found\":true,\"events\":[...]}, sizes in bytes\n"
-                            "  --color    auto (default: on a terminal), always or never\n"
+                            "  --color    auto (default: on a terminal where NO_COLOR is not set), always or never\n"
                             "\n"
                             "Exit status: 0 found, 1 nothing found, 2 wrong usage, 3 the log could not be read.\n"
                             "\n"
@@ -81,6 +82,10 @@ static pl_status take(void *self, const pl_oom *event, pl_error *e)
 {
     sink *s = self;
     s->events++;
+    if (!s->json && s->events > STORIES) {
+        pl_status begun = s->events == STORIES + 1 ? put_text(s, "\nMore, in short:\n", e) : PL_OK;
+        return begun == PL_OK ? pl_oom_brief(event, s->events, s->color, put, s, e) : begun;
+    }
     if (!s->json)
         return pl_oom_text(event, s->events, s->color, put, s, e);
     pl_status status = put_text(s, s->events == 1 ? "{\"found\":true,\"events\":[" : ",", e);
@@ -229,7 +234,8 @@ int main(int argc, char **argv)
     if (status != PL_OK)
         return complain(&e, status);
     s.json = o.json;
-    s.color = strcmp(o.color, "always") == 0 || (strcmp(o.color, "auto") == 0 && isatty(STDOUT_FILENO));
+    const char *no_color = getenv("NO_COLOR");
+    s.color = strcmp(o.color, "always") == 0 || (strcmp(o.color, "auto") == 0 && isatty(STDOUT_FILENO) && !(no_color && no_color[0]));
     status = run(&o, &s, &e);
     if (status != PL_OK)
         return complain(&e, status);

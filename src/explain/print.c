@@ -168,24 +168,42 @@ static void bar(out *o, const pl_oom *event)
     print(o, "\n");
 }
 
-static void title(out *o, const pl_oom *event, uint64_t count)
+static const char *kind_words(pl_kind kind)
+{
+    static const char *const words[PL_KIND_COUNT] = {[PL_KIND_DEVICE] = "out of memory on the device",
+        [PL_KIND_HOST] = "out of memory on the host",
+        [PL_KIND_KILLED] = "killed for lack of memory",
+        [PL_KIND_HIDDEN] = "out of memory, named as something else",
+        [PL_KIND_WARNING] = "short of memory (a warning)"};
+    return words[kind];
+}
+
+static void headline(out *o, const pl_oom *event, uint64_t count)
 {
     style(o, "1");
-    print(o, "%llu. Line %llu: ", (unsigned long long)count, (unsigned long long)event->line);
-    switch (event->kind) {
-    case PL_KIND_DEVICE: print(o, "out of memory on the device"); break;
-    case PL_KIND_HOST: print(o, "out of memory on the host"); break;
-    case PL_KIND_KILLED: print(o, "killed for lack of memory"); break;
-    case PL_KIND_HIDDEN: print(o, "out of memory, named as something else"); break;
-    case PL_KIND_WARNING: print(o, "short of memory (a warning)"); break;
-    case PL_KIND_COUNT: break;
-    }
-    print(o, " (%s)", pl_framework_name(event->framework));
+    print(o, "%llu. Line %llu: %s (%s)", (unsigned long long)count, (unsigned long long)event->line, kind_words(event->kind),
+        pl_framework_name(event->framework));
     style(o, "0");
+}
+
+static void title(out *o, const pl_oom *event, uint64_t count)
+{
+    headline(o, event, count);
     print(o, "\n   ");
     style(o, "2");
     paragraph(o, event->message, 3, 3);
     style(o, "0");
+}
+
+pl_status pl_oom_brief(const pl_oom *event, uint64_t count, bool color, pl_write write, void *self, pl_error *e)
+{
+    out o = {write, self, e, PL_OK, color};
+    char size[32];
+    headline(&o, event, count);
+    if (pl__given(event->requested))
+        print(&o, ", %s", pl__size_text(event->requested, size));
+    print(&o, ", cause: %s\n", pl_cause_name(event->cause));
+    return o.status;
 }
 
 /* "Why: what to type" on two lines, so that the second can be copied. */

@@ -77,6 +77,11 @@ def main():
         os.close(write_end)
         check("a reader that has gone: 141, silently", r.returncode == 141 and r.stderr == b"")
 
+        many = b"".join(OOM.replace(b"2.00 GiB (", b"%d.00 GiB (" % i) for i in range(2, 40))
+        r = run(data=many)
+        check("very many are told in short", r.stdout.count(b"What to change") == 20 and b"38. Line 38: " in r.stdout)
+        check("and all of them in JSON", len(json.loads(run("--json", data=many).stdout)["events"]) == 38)
+
         r = run("--json", data=OOM * 3 + b"\xff\xfe\x00bytes \xf0\x28 that are no text\x00\n" + OOM)
         check("JSON is UTF-8 whatever the log is", json.loads(r.stdout.decode("utf-8"))["found"])
         french = "Erreur : mémoire\n".encode("utf-16") + OOM.decode().encode("utf-16-le")
