@@ -3,42 +3,37 @@
 
 #include <string.h>
 
-enum { PAGE = 4096, LOOK_SLACK = 64 << 10 };
+enum { PAGE = 4096 };
 
-/* Tables for the finest program, a copy of the groups, scratch and the watch's files. */
-uint64_t pl__bend_bytes(const pl_plan_request *r)
-{
-    return pl_round_up(pl_plan_most_tables(r), PAGE) + LOOK_SLACK;
-}
-
-/* The window stays as it is mapped, so it bounds what may follow. */
+/* The window stays as it is mapped, so it bounds what may follow. A program made since stands behind
+ * its arena, in what the first arena had; the first program stays. */
 static void bound_request(pl_session *s)
 {
     const pl_plan *p = s->plan;
     pl_plan_request *r = &s->request;
+    memcpy(s->held, p->held, sizeof p->held);
+    s->held[r->held_count++] = (pl_ledger_line){"program it began with", "program", p->sizes.program, PL_MOMENT_OPEN, PL_MOMENT_COUNT - 1};
+    r->held = s->held;
     r->window_fixed = p->sizes.window;
     r->window_row = r->window_text = 0;
     r->most_pass_rows = p->knobs.pass_rows;
     r->most_walk = p->sizes.walk;
-    r->most_program = s->tables_bytes;
+    r->most_back = s->back_bytes;
 }
 
 pl_status pl__bend_prepare(pl_session *s, pl_error *e)
 {
     const pl_plan *p = s->plan;
-    const pl_memory *memory = pl_memory_system();
-    pl_region_init(&s->region, memory);
+    pl_region_init(&s->region, pl_memory_system());
     s->request = p->request;
-    s->tables_bytes = pl_round_up(pl_plan_most_tables(&p->request), PAGE);
-    s->tables = memory->take(memory->self, s->tables_bytes);
     pl_status st = pl_plan_prepare(&s->request, &s->region, e);
     s->scratch = pl_region_take(&s->region, pl_plan_scratch(&s->request));
     size_t watch_bytes = pl_os_watch_bytes(&s->view);
     void *watch = pl_region_take(&s->region, watch_bytes);
     if (st)
         return st;
-    if (!s->tables || !s->scratch || !watch)
-        return pl_fail_no_memory(e, s->tables_bytes, "room to plan again");
+    if (!s->scratch || !watch)
+        return pl_fail_no_memory(e, watch_bytes, "room to plan again");
     s->watch = pl_os_watch_open(&s->view, watch, watch_bytes);
     bound_request(s);
     pl_plan_found found;
@@ -54,8 +49,6 @@ void pl__bend_end(pl_session *s)
 {
     if (s->watch)
         pl_os_watch_close(s->watch);
-    if (s->tables)
-        pl_memory_system()->give(pl_memory_system()->self, s->tables, s->tables_bytes);
     pl_region_free(&s->region);
 }
 
@@ -119,16 +112,18 @@ pl_status pl__bend(pl_session *s, pl_error *e)
     if (!fits || (s->loaded && same_knobs(&choice.knobs, &s->knobs)))
         return PL_OK; /* below the floor nothing can be given back; the same plan is in force already */
     pl_os_release(s->back, s->back_bytes);
+    pl_os_advise_huge(s->back, s->back_bytes / PAGE * PAGE, choice.knobs.huge);
+    char *arena = pl__arena_of(s, choice.knobs.huge);
     if (same_knobs(&choice.knobs, &p->knobs)) {
         s->program = p->program;
     } else {
-        pl_status st = pl_plan_compile(&s->request, &choice.knobs, s->tables, s->scratch, &s->program, NULL, NULL, e);
+        pl_plan_sizes sizes;
+        pl_plan_sizes_of(&s->request, &choice.knobs, &sizes);
+        pl_status st = pl_plan_compile(&s->request, &choice.knobs, arena + sizes.back, s->scratch, &s->program, NULL, NULL, e);
         if (st)
             return st;
     }
     s->knobs = choice.knobs;
-    char *arena = pl__arena_of(s, s->knobs.huge);
-    pl_os_advise_huge(s->back, s->back_bytes / PAGE * PAGE, s->knobs.huge);
     pl_exec_make(&s->program, p->request.kernels, p->reading.folder, s->team, s->exec_memory, arena, &s->exec);
     pl_exec_drop_behind(s->exec, s->drop_behind);
     pl_promise_change(s->promise, choice.peak);

@@ -2,12 +2,11 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <utf8proc.h>
 
 pl_status pl_build_info(pl_write write, void *self, pl_error *e)
 {
     char text[512];
-    int n = snprintf(text, sizeof text, "jansson %s\nutf8proc %s (Unicode %s)\n", JANSSON_VERSION, utf8proc_version(), utf8proc_unicode_version());
+    int n = snprintf(text, sizeof text, "jansson %s\n", JANSSON_VERSION);
     pl_status s = write(self, text, (size_t)n, e);
     unsigned present = pl_isa_present();
     n = snprintf(text, sizeof text, "CPU paths:");

@@ -28,7 +28,7 @@ struct pl_plan {
     pl__reading reading;
     pl_model model;
     pl_plan_request request;
-    pl_ledger_line held[24];
+    pl_ledger_line held[25];
     pl_plan_found found;
     pl_knobs knobs;        /* those of the plan: found.best, or a saved plan's */
     bool fits;
@@ -56,7 +56,7 @@ pl_status pl__plan_from(const char *model, const pl_options *options, const pl__
 
 uint64_t pl__virtual_bytes(const pl_plan *plan);
 
-enum { PL__STACK_BYTES = 128 << 10 };
+enum { PL__STACK_BYTES = 64 << 10 };
 
 /* Fixed parts of the window, and what it keeps a row and a text of a pass. */
 typedef struct pl__window_sizes {
@@ -111,8 +111,8 @@ struct pl_session {
     /* going on with less */
     pl_region region;         /* groups for planning again */
     pl_plan_request request;  /* what the job already holds bounds it */
-    void *tables, *scratch;   /* for a program made since */
-    uint64_t tables_bytes;
+    pl_ledger_line held[26];  /* the plan's, and the program it began with */
+    void *scratch;
     pl_governor governor;
     pl_os_watch *watch;
     pl_os_view view;
@@ -131,7 +131,7 @@ char *pl__arena_of(const pl_session *s, bool huge);
 /* Makes ready for pl__bend at opening. `bytes` beside the window that it takes is in the ledger. */
 pl_status pl__bend_prepare(pl_session *s, pl_error *e);
 void pl__bend_end(pl_session *s);
-uint64_t pl__bend_bytes(const pl_plan_request *r); /* for the ledger */
+enum { PL__BEND_BYTES = 64 << 10 }; /* for the ledger: a copy of the groups, scratch, the watch's files */
 /* Another limit is wanted: plans again within it and reads what stays resident. */
 bool pl__bend_wanted(pl_session *s);
 pl_status pl__bend(pl_session *s, pl_error *e);

@@ -81,7 +81,7 @@ static pl_status hold_all(pl_plan *p, const pl_options *o, pl_error *e)
     hold(p, "tokenizer", "model files", pl_tokenizer_held(t), PL_MOMENT_OPEN, last);
     hold(p, "config and tensor table", "model files", pl_folder_held(f), PL_MOMENT_OPEN, last);
     hold(p, "model files being read", "model files", pl_round_up(pl_max(reading_tokenizer, reading_folder), 4096), PL_MOMENT_OPEN, PL_MOMENT_OPEN);
-    hold(p, "room to plan again", "program", pl__bend_bytes(&p->request), PL_MOMENT_LOAD, last);
+    hold(p, "room to plan again", "program", PL__BEND_BYTES, PL_MOMENT_LOAD, last);
     hold(p, "operators and plan", "program", p->region.held + compile_bytes, PL_MOMENT_OPEN, last);
     return PL_OK;
 }

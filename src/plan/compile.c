@@ -264,13 +264,6 @@ size_t pl_plan_scratch(const pl_plan_request *r)
     return r->model->value_count * sizeof(pl_operand) + r->groups->buffer_count * sizeof(uint64_t) + longest_group(r) * sizeof(pl__placed);
 }
 
-uint64_t pl_plan_most_tables(const pl_plan_request *r)
-{
-    pl__cut cut;
-    pl__cut_make(r, pl__slab_least(r), 0, &cut);
-    return pl__tables_bytes(&cut);
-}
-
 void pl_plan_sizes_of(const pl_plan_request *r, const pl_knobs *knobs, pl_plan_sizes *out)
 {
     pl__cut cut;

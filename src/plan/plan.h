@@ -52,7 +52,8 @@ typedef struct pl_plan_request {
     uint64_t window_fixed, window_row, window_text; /* what the window keeps: once, a row, a text */
     uint64_t team;     /* bytes of the threads' stacks, the reader's too */
     uint32_t most_pass_rows; /* 0: as many as serve. While a job runs its window cannot grow: */
-    uint64_t most_program, most_walk; /* nor the room for its program and the executor; 0: any */
+    uint64_t most_walk;      /* nor the room for the executor, */
+    uint64_t most_back;      /* and the arena and the next program share what is mapped; 0: any */
     struct pl__groups *groups; /* made by pl_plan_prepare */
 } pl_plan_request;
 
@@ -104,7 +105,6 @@ void pl_plan_sizes_of(const pl_plan_request *r, const pl_knobs *knobs, pl_plan_s
  * (pl_plan_sizes.program bytes), `scratch` needs pl_plan_scratch bytes; the ledger's lines come
  * from `region`. */
 size_t pl_plan_scratch(const pl_plan_request *r);
-uint64_t pl_plan_most_tables(const pl_plan_request *r); /* of the finest cut */
 pl_status pl_plan_compile(const pl_plan_request *r, const pl_knobs *knobs, void *tables, void *scratch, pl_program *program, pl_region *region, pl_ledger *ledger, pl_error *e);
 
 uint64_t pl_ledger_at(const pl_ledger *l, unsigned moment);

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { MOST_PASS_ROWS = 1 << 16, RESIDENT_STEPS = 4, HUGE_FROM = 8 << 20 };
+enum { MOST_PASS_ROWS = 1 << 16, RESIDENT_STEPS = 4, HUGE_FROM = 8 << 20, HUGE_PAGE = 2 << 20 };
 static const double SLAB_STEP = 1.5, ENOUGH = 1.02, BETTER = 0.95;
 static const uint32_t tiles[] = {16, 32, 64, 96, 128, 192, 256, 384, 512, 768};
 
@@ -24,7 +24,7 @@ static bool smaller(const pl_choice *a, const pl_choice *b)
 static bool allowed(const pl_plan_request *r, const pl_knobs *k, const pl__layout *l)
 {
     return (!r->most_pass_rows || k->pass_rows <= r->most_pass_rows) && (!r->most_walk || l->walk <= r->most_walk) &&
-           (!r->most_program || l->program <= r->most_program);
+           (!r->most_back || l->back + l->program + (k->huge ? HUGE_PAGE : 0) <= r->most_back);
 }
 
 static void consider(search *s, const pl__cut *cut, const pl_knobs *k)
