@@ -47,8 +47,7 @@ static bool underlined(const pl__place *p)
     char mark = n ? text[n - 1] : 0;
     while (row < n && text[n - row - 1] == mark)
         row++;
-    bool apart = row == n || text[n - row - 1] == ' ' || text[n - row - 1] == '"';
-    return (mark == '-' || mark == '=' || mark == '~') && row >= 3 && apart;
+    bool apart = row == n || !pl__word(text[n - row - 1]);
 }
 
 /* A row of a table. */
@@ -166,6 +165,19 @@ static bool named_by_error(const pl__sight *v)
     return pl__error_before(v) || opens_string(v) || last || pl__begins(v->after, " when calling");
 }
 
+/* After the key come these letters, spaces and line breaks aside. */
+static bool goes_on(const pl__place *p, const char *letters)
+{
+    size_t at = p->end;
+    for (; *letters; letters++, at++) {
+        while (at < p->n && (unsigned char)p->s[at] <= ' ')
+            at++;
+        if (at >= p->n || p->s[at] != *letters)
+            return false;
+    }
+    return true;
+}
+
 bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f, size_t figure_count)
 {
     pl__sight v;
@@ -173,10 +185,7 @@ bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f
     size_t near = p->begin > 160 ? p->begin - 160 : 0;
     if (w->family == PL__CPU && pl__exact(p->s + near, p->begin - near, "mlock"))
         return false; /* a limit on locked pages, not a shortage */
-    size_t next = p->end;
-    while (next < p->n && next < p->end + 8 && (unsigned char)p->s[next] <= ' ')
-        next++;
-    if (p->n - next > 13 && memcmp(p->s + next, "in static TLS", 13) == 0)
+    if (goes_on(p, "instaticTLS"))
         return false; /* the loader's own small table */
     if ((w->traits & PL__COUNTED) && f->value[PL__COUNT] == 0)
         return false;

@@ -288,10 +288,10 @@ static pl_status take_message(pl_explain *x, size_t row, const pl__place *p, con
 }
 
 /* Squeezed text around a hit; most messages end within FIRST_LOOK, few need all that is there. */
-static void squeeze_from(pl_explain *x, size_t from, size_t bytes)
+static void squeeze_from(pl_explain *x, size_t from, size_t bytes, bool strip)
 {
     bytes = pl_min(x->n - from, bytes);
-    pl__squeeze(x->window + from, bytes, &x->squeezed);
+    pl__squeeze(x->window + from, bytes, strip, &x->squeezed);
     x->squeezed_from = x->base + from;
     x->squeezed_to = x->squeezed_from + bytes;
 }
@@ -303,13 +303,15 @@ static void squeeze_around(pl_explain *x, size_t at)
     size_t rest = pl_min(x->n - at, FIRST_LOOK / 2);
     if (x->squeezed_to == 0 || x->squeezed_from > pl_max((size_t)least, (size_t)x->base) || x->squeezed_from < x->base || here + rest > x->squeezed_to ||
         x->squeezed.n + 2 > PL__SQUEEZED)
-        squeeze_from(x, at > PL__BEFORE ? at - PL__BEFORE : 0, FIRST_LOOK);
+        squeeze_from(x, at > PL__BEFORE ? at - PL__BEFORE : 0, FIRST_LOOK, true);
 }
 
 static bool match(pl_explain *x, size_t row, size_t at, pl__place *p, pl__figures *f)
 {
     const pl__squeezed *q = &x->squeezed;
     size_t from = (size_t)(x->squeezed_from - x->base);
+    if (squeezed_index(q, at - from) == SIZE_MAX) /* what was taken for a prefix is the message */
+        squeeze_from(x, from, FIRST_LOOK, false);
     for (bool all = false;; all = true) {
         size_t index = squeezed_index(q, at - from), begin, stop;
         pl__figures_clear(f);
@@ -320,7 +322,7 @@ static bool match(pl_explain *x, size_t row, size_t at, pl__place *p, pl__figure
             .s = x->window, .n = x->n, .begin = from + q->from[begin], .end = from + q->from[stop - 1] + 1, .figures_end = from + q->from[last - 1] + 1};
         if (all || last + PL__BEFORE < q->n || x->squeezed_to >= x->base + x->n)
             break;
-        squeeze_from(x, from, AHEAD);
+        squeeze_from(x, from, AHEAD, true);
     }
     p->line = pl__line_begin(x->window, p->begin);
     p->line_end = pl__line_end(x->window, x->n, p->end);

@@ -108,7 +108,9 @@ typedef struct pl__squeezed {
     uint32_t from[PL__SQUEEZED]; /* offset of each byte in the source */
     size_t n;
 } pl__squeezed;
-void pl__squeeze(const char *s, size_t n, pl__squeezed *out);
+/* `strip`: without the prefix of a logger where a line repeats that of the line before. */
+void pl__squeeze(const char *s, size_t n, bool strip, pl__squeezed *out);
+size_t pl__prefix_bytes(const char *line, size_t n); /* sight.c: what a logger put first, with its spaces */
 /* The same with single spaces and case kept, ended by '\0': one line to read. Returns its length. */
 size_t pl__clean(const char *s, size_t n, char *out, size_t capacity);
 

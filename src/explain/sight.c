@@ -68,11 +68,19 @@ static bool word_ends(const char *s, size_t n, const char *end)
     return n >= w && memcmp(s + n - w, end, w) == 0;
 }
 
+static size_t spaces(const char *s, size_t n)
+{
+    size_t at = 0;
+    while (at < n && s[at] == ' ')
+        at++;
+    return at;
+}
+
 /* Length of the prefix's next word at s, with what it needs behind it; 0: the message begins here.
  * "host name[12]: ", "trainer-1 | ", "- train.py - " are prefixes by what follows them. */
 static size_t prefix_step(const char *s, size_t n, bool dashed)
 {
-    size_t word = word_length(s, n), next_at = pl_min(word + 1, n), next = word_length(s + next_at, n - next_at);
+    size_t word = word_length(s, n), next_at = word + spaces(s + word, n - word), next = word_length(s + next_at, n - next_at);
     if (word == 0)
         return 0;
     if (prefix_word(s, word) || word_ends(s, word, "]:") || word_ends(s, word, ">:"))
@@ -81,17 +89,43 @@ static size_t prefix_step(const char *s, size_t n, bool dashed)
     return bar || dash || (next > 3 && word_ends(s + next_at, next, "]:")) ? next_at + next : 0;
 }
 
+/* "[1,3]<stderr>:" of mpirun, glued to the text; {"log":" of a container's JSON. */
+static size_t glued_prefix(const char *s, size_t n)
+{
+    size_t at = 1;
+    if (n > 9 && s[0] == '{' && s[1] == '"') {
+        while (at + 2 < n && !(s[at] == '"' && s[at + 1] == ':'))
+            at++;
+        at += 2 + spaces(s + at + 2, n > at + 2 ? n - at - 2 : 0);
+        return at < n && s[at] == '"' ? at + 1 : 0;
+    }
+    if (n < 9 || s[0] != '[' || !pl__digit(s[1]))
+        return 0;
+    while (at < n && (pl__digit(s[at]) || s[at] == ','))
+        at++;
+    size_t word = at + 2 < n && s[at] == ']' && s[at + 1] == '<' ? word_length(s + at, n - at) : 0;
+    const char *end = word ? memchr(s + at, '>', word) : NULL;
+    return end && end + 1 < s + n && end[1] == ':' ? (size_t)(end - s) + 2 : 0;
+}
+
+size_t pl__prefix_bytes(const char *line, size_t n)
+{
+    size_t at = glued_prefix(line, n);
+    bool dashed = false;
+    while (at < n) {
+        size_t step = prefix_step(line + at, n - at, dashed);
+        if (step == 0)
+            break;
+        dashed = line[at + step - 1] == '-';
+        at += step;
+        at += spaces(line + at, n - at);
+    }
+    return at;
+}
+
 static void find_rest(pl__sight *v)
 {
-    size_t at = 0;
-    bool dashed = false;
-    while (at < v->before_n) {
-        size_t n = prefix_step(v->before + at, v->before_n - at, dashed);
-        if (n == 0)
-            break;
-        dashed = v->before[at + n - 1] == '-';
-        at = pl_min(at + n + 1, v->before_n);
-    }
+    size_t at = pl__prefix_bytes(v->before, v->before_n);
     v->rest = v->before + at;
     v->rest_n = v->before_n - at;
     /* the last quote that opens a string of a structure: "log":"... */

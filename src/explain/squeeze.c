@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { LONGEST_PREFIX = 160 };
+
 typedef struct cursor {
     const char *s;
     size_t n, at;
@@ -159,14 +161,35 @@ static bool begins_record(const char *s, size_t n)
     return digits > 0 && digits < n && (s[digits] == '-' || s[digits] == ':' || s[digits] == '/' || (digits == 4 && s[digits] == '.'));
 }
 
-void pl__squeeze(const char *s, size_t n, pl__squeezed *out)
+/* Bytes of a logger's prefix that the line at s[at] shares with the line before, at s[before]: the
+ * same but for its digits. A message that was wrapped before it was prefixed goes on behind it. */
+static size_t shared_prefix(const char *s, size_t n, size_t before, size_t at)
+{
+    size_t prefix = pl__prefix_bytes(s + before, pl_min(at - before, LONGEST_PREFIX));
+    if (prefix > n - at)
+        return 0;
+    for (size_t i = 0; i < prefix; i++)
+        if (s[at + i] != s[before + i] && !(pl__digit(s[at + i]) && pl__digit(s[before + i])))
+            return 0;
+    return prefix;
+}
+
+void pl__squeeze(const char *s, size_t n, bool strip, pl__squeezed *out)
 {
     cursor c = {s, n, 0, true};
+    size_t line = 0;
     out->n = 0;
     while (c.at < n && out->n + 1 < PL__SQUEEZED) {
         uint32_t from = (uint32_t)c.at;
         bool broken = s[c.at] == '\n';
         char plain = step(&c);
+        if (broken && strip)
+            c.at += shared_prefix(s, n, line, c.at);
+        if (strip && s[line] == '{' && s[from] == '\\' && c.at < n && s[c.at] == '"') { /* \n","stream":"stderr"} */
+            const char *end = memchr(s + c.at, '\n', n - c.at);
+            c.at = end ? (size_t)(end - s) : n;
+        }
+        line = broken ? from + 1 : line;
         if (broken && out->n > 0 && pl__digit(out->text[out->n - 1]) && begins_record(s + c.at, n - c.at)) {
             out->text[out->n] = '\n'; /* keeps two numbers apart */
             out->from[out->n++] = from;

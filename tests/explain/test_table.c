@@ -71,7 +71,7 @@ static void every_key_is_met_by_its_own_example(void **state)
         size_t n = example(pl__wordings[i].key, text);
         bool met = false;
         pl__hit hit;
-        pl__squeeze(text, n, &q);
+        pl__squeeze(text, n, true, &q);
         for (size_t from = 0; !met && pl__scan(text, from, n, n, &hit); from = hit.at + 1)
             for (size_t a = 0; a < hit.count; a++) {
                 size_t count, begin, end;
@@ -153,11 +153,13 @@ static void squeezing_drops_what_logs_put_between(void **state)
         {"#033[1mbold#033[0m", "bold"},
         {"1\n.02 GiB", "1.02gib"},
         {"7\n2024-01-01 next", "7\n2024-01-01next"},
+        {"2024-01-01 10:00:00 of 22.20\n2024-01-01 10:00:01 GiB", "2024-01-0110:00:00of22.20gib"},
+        {"trainer-1  | of 22.20\ntrainer-1  | GiB", "trainer-1|of22.20gib"},
         {"[0]", "[0]"},
         {"^[[32mgreen^[[0m", "green"},
     };
     for (size_t i = 0; i < PL_COUNT(texts); i++) {
-        pl__squeeze(texts[i].text, strlen(texts[i].text), &q);
+        pl__squeeze(texts[i].text, strlen(texts[i].text), true, &q);
         q.text[q.n] = '\0';
         assert_string_equal(q.text, texts[i].squeezed);
     }
