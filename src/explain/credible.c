@@ -48,6 +48,7 @@ static bool underlined(const pl__place *p)
     while (row < n && text[n - row - 1] == mark)
         row++;
     bool apart = row == n || !pl__word(text[n - row - 1]);
+    return (mark == '-' || mark == '=' || mark == '~') && row >= 3 && apart;
 }
 
 /* A row of a table. */
