@@ -163,6 +163,8 @@ static pl_kind kind_of(const pl__message *m)
         (strstr(m->text, "CPU:0") || strstr(m->text, "allocator cpu") || strstr(m->text, "(cpu)") || strstr(m->text, "mklcpu") ||
             strstr(m->text, "allocator mkl")))
         return PL_KIND_HOST;
+    if (strncmp(m->w->name, "any-", 4) == 0 && kind == PL_KIND_HOST && m->hints.gpu)
+        return PL_KIND_DEVICE;
     if (strcmp(m->w->name, "ort-buffer") == 0 && (strstr(m->text, "nchwc") || strstr(m->text, "CPUExecution")))
         return PL_KIND_HOST;
     if (strcmp(m->w->name, "alone") == 0 && m->hints.nearest == PL_FRAMEWORK_COUNT && !m->hints.gpu)

@@ -61,7 +61,7 @@ extern const pl__wording pl__wordings[];
 extern const size_t pl__wording_count;
 
 /* A pattern made ready: literals without spaces in lower case, and captures. */
-enum { PL__PARTS = 14 };
+enum { PL__PARTS = 14, PL__UNIT_NEEDED = 63 };
 typedef enum pl__what {
     PL__LITERAL,
     PL__GAP,
@@ -87,7 +87,7 @@ typedef enum pl__what {
 } pl__what;
 typedef struct pl__part {
     pl__what what;
-    uint8_t unit;   /* log2 of the unit where the text has none */
+    uint8_t unit;   /* log2 of the unit where the text has none, or PL__UNIT_NEEDED */
     uint16_t at, n; /* literal: its place in the text pool */
 } pl__part;
 typedef struct pl__sequence {

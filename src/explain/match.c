@@ -58,6 +58,7 @@ static unsigned unit_of(const char *s, size_t n)
     if (n == 0)
         return 0;
     switch (s[0]) {
+    case '!': return PL__UNIT_NEEDED;
     case 'B': return 0;
     case 'K': return 10;
     case 'M': return 20;

@@ -64,8 +64,10 @@ size_t pl__size_parse(const char *s, size_t n, unsigned default_unit, uint64_t *
     size_t number = pl__digits_parse(s, n, &value);
     if (!number)
         return 0;
-    unsigned shift = default_unit;
+    unsigned shift = default_unit == PL__UNIT_NEEDED ? 0 : default_unit;
     size_t unit = unit_parse(s + number, n - number, !memchr(s, '.', number), &shift);
+    if (!unit && default_unit == PL__UNIT_NEEDED)
+        return 0;
     double size = value * (double)(1ULL << shift);
     bool whole = !memchr(s, '.', number);
     if (whole ? !exact_parse(s, number, shift, bytes) : !(size < 1.8e19))

@@ -3,7 +3,7 @@
  *   W(name, framework, kind, cause, family, traits, key, figures, meaning)
  *
  * key      what must stand in the log. Spaces count for nothing, case neither. {requested} and its
- *          kind are sizes with their unit ({requested:MiB}: where the text has none), {device} {pid}
+ *          kind are sizes with their unit ({requested:MiB}: where the text has none; {requested:!}: never without), {device} {pid}
  *          {count} are whole numbers, {n} a number and {w} a word that is read over, {...} a short gap.
  *          '^' marks the word that the scanner looks for ('~' is a space in it), else the longest.
  * figures  further figures, each looked for in the message by itself.

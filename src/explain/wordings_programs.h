@@ -104,6 +104,17 @@ W("ld-exhausted", OTHER, HOST, HOST, PL__CPU, PL__ERROR, "memory ^exhausted", "b
 W("postgres", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^Failed on request of size {requested}", "", "PostgreSQL")
 W("mysql", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Out of memory (^Needed {requested})", "", "MySQL")
 W("redis", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "OOM ^command not allowed when used memory > 'maxmemory'", "", "Redis: maxmemory")
+W("memcached", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "SERVER_ERROR out of ^memory storing object", "", "memcached: its limit")
+W("duckdb", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "Out of Memory Error: could not ^allocate block of size {requested} ({process}/{allowed} used)", "", "DuckDB: memory_limit")
+W("duckdb-data", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "Out of Memory Error: failed to ^allocate data of size {requested} ({process}/{allowed} used)", "", "DuckDB: memory_limit")
+W("clickhouse", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "^exceeded: would use {process} (attempt to allocate chunk of {requested}), maximum: {allowed}", "", "ClickHouse: max_memory_usage")
+W("spark-acquire", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "Unable to ^acquire {requested} of memory, got {free}", "", "Spark: its share of the heap")
+W("unity", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Could not allocate memory: ^System out of memory", "", "Unity")
+W("chrome", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "^SBOX_FATAL_MEMORY_EXCEEDED", "", "Chrome: a tab's limit")
+W("fortran-intel", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "severe (41): insufficient ^virtual memory", "", "Intel Fortran")
+W("fortran-gnu", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Allocation would ^exceed memory limit", "", "GNU Fortran")
+W("lammps", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Failed to ^allocate {requested} for array", "", "LAMMPS")
+W("netcdf", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Memory ^allocation (malloc) failure", "", "netCDF")
 W("xrealloc", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^xrealloc: cannot allocate {requested}", "", "bash and GNU programs")
 W("xmalloc", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^xmalloc: cannot allocate {requested}", "", "bash and GNU programs")
 W("win-paging", OTHER, HOST, HOST, PL__CPU, PL__ERROR,
@@ -128,7 +139,16 @@ W("win-1455-ru", OTHER, HOST, HOST, PL__CPU, PL__PLAIN,
   "", "the same in Russian")
 W("win-resources", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "Not enough memory ^resources are available to process this command", "", "Windows")
 W("win-1450", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^WinError 1450", "", "Windows: no system resources")
+W("win-e-outofmemory", OTHER, HOST, HOST, PL__CPU, PL__NEEDS, "^E_OUTOFMEMORY", "", "Windows")
+W("win-continue", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^Insufficient memory to continue the execution of the program", "", ".NET")
 W("alone", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__SPECIAL | PL__WEAK | PL__TORCHLIKE,
   "out of ^memory", "", "the two words alone on a line, beside a line that tells of a failure")
+
+/* ---- what any program may say; after all others ---- */
+W("any-allocating", JAX, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN | PL__TORCHLIKE, "Out of ^memory allocating {requested:!}", "", "XLA, or another program by its surroundings")
+W("any-failed", OTHER, HOST, HOST, PL__CPU, PL__ERROR, "failed to ^allocate {requested:!}", "", "any program")
+W("any-could-not", OTHER, HOST, HOST, PL__CPU, PL__ERROR, "could not ^allocate {requested:!}", "", "any program")
+W("any-cannot", OTHER, HOST, HOST, PL__CPU, PL__ERROR, "cannot ^allocate {requested:!}", "", "any program")
+W("any-unable", OTHER, HOST, HOST, PL__CPU, PL__ERROR, "unable to ^allocate {requested:!}", "", "any program")
 /* clang-format on */
 #endif

@@ -45,7 +45,7 @@ static size_t example(const char *key, char *out)
             continue;
         }
         size_t m = strcspn(p, "}");
-        const char *value = memchr(p, ':', m) ? "12.00" : "3.00 GiB";
+        const char *value = memchr(p, ':', m) && p[m - 1] != '!' ? "12.00" : "3.00 GiB";
         static const char *const whole[] = {"{device", "{pid", "{opid", "{count", "{n}", "{cpu"};
         for (size_t i = 0; i < PL_COUNT(whole); i++)
             if (strncmp(p, whole[i], strlen(whole[i])) == 0)
