@@ -23,23 +23,23 @@ static double cpu_seconds(void)
 }
 
 /* ---- the peak: chains of FMA in registers, enough to hide their latency ---- */
-#define PEAK(name, isa, type, lanes, set, fma)                                                     \
-    __attribute__((target(isa))) static double name(void)                                          \
-    {                                                                                              \
-        enum { CHAINS = 12, TURNS = 300000 };                                                      \
-        type x[CHAINS], m = set(0.999f), n = set(0.001f);                                          \
-        for (int i = 0; i < CHAINS; i++)                                                           \
-            x[i] = set((float)i);                                                                  \
-        double start = cpu_seconds();                                                              \
-        for (long t = 0; t < TURNS; t++) {                                                         \
-            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) x[i] = fma(x[i], m, n);      \
-            __asm__ volatile("" ::"v"(x[0]));                                                      \
-        }                                                                                          \
-        double seconds = cpu_seconds() - start;                                                    \
-        for (int i = 1; i < CHAINS; i++)                                                           \
-            x[0] = fma(x[i], m, x[0]);                                                             \
-        __asm__ volatile("" ::"v"(x[0]));                                                          \
-        return 2.0 * lanes * CHAINS * TURNS / seconds;                                             \
+#define PEAK(name, isa, type, lanes, set, fma)                                                \
+    __attribute__((target(isa))) static double name(void)                                     \
+    {                                                                                         \
+        enum { CHAINS = 12, TURNS = 300000 };                                                 \
+        type x[CHAINS], m = set(0.999f), n = set(0.001f);                                     \
+        for (int i = 0; i < CHAINS; i++)                                                      \
+            x[i] = set((float)i);                                                             \
+        double start = cpu_seconds();                                                         \
+        for (long t = 0; t < TURNS; t++) {                                                    \
+            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) x[i] = fma(x[i], m, n); \
+            __asm__ volatile("" ::"v"(x[0]));                                                 \
+        }                                                                                     \
+        double seconds = cpu_seconds() - start;                                               \
+        for (int i = 1; i < CHAINS; i++)                                                      \
+            x[0] = fma(x[i], m, x[0]);                                                        \
+        __asm__ volatile("" ::"v"(x[0]));                                                     \
+        return 2.0 * lanes * CHAINS * TURNS / seconds;                                        \
     }
 PEAK(peak_512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_fmadd_ps)
 PEAK(peak_256, "avx2,fma", __m256, 8, _mm256_set1_ps, _mm256_fmadd_ps)
@@ -125,8 +125,7 @@ static void report_flops(const bench *b, const char *name, double flops, job j)
     if (b->word && !strstr(name, b->word))
         return;
     figure f = measure(b, j);
-    printf("%-46s %9.1f us %8.1f GF/s  %5.1f %% of %.0f\n", name, f.seconds * 1e6, flops / f.seconds * 1e-9,
-           100 * flops * f.rate, f.peak * 1e-9);
+    printf("%-46s %9.1f us %8.1f GF/s  %5.1f %% of %.0f\n", name, f.seconds * 1e6, flops / f.seconds * 1e-9, 100 * flops * f.rate, f.peak * 1e-9);
 }
 
 static void report_bytes(const bench *b, const char *name, double bytes, job j)
@@ -156,7 +155,7 @@ static void run_gemm(void *self)
 {
     gemm_job *j = self;
     j->g.b = j->weights + j->at * j->weight_bytes;
-    j->at = (j->at + 1) % j->copies;
+    j->at = j->at + 1 < j->copies ? j->at + 1 : 0;
     j->kernels->gemm(&j->g, j->workspace, 0, (j->g.columns + j->kernels->panel - 1) / j->kernels->panel);
 }
 
@@ -165,22 +164,29 @@ static void bench_gemm(bench whole, gemm_case c)
     bench b = whole; /* memory is taken back on return */
     const pl_kernels *k = b.kernels;
     gemm_job j = {.kernels = k, .weight_bytes = k->packed_bytes(c.columns, c.depth)};
-    j.copies = ((size_t)(getenv("HOT") ? 0 : 16) << 20) / j.weight_bytes + 1;
+    j.copies = ((size_t)16 << 20) / j.weight_bytes + 1;
     j.weights = take(&b, j.copies * j.weight_bytes);
     float *w = take_floats(&b, c.columns * c.depth);
     for (size_t i = 0; i < j.copies; i++)
-        k->pack(&(pl_pack){.out = j.weights + i * j.weight_bytes, .columns = c.columns, .depth = c.depth,
-                           .in = w, .in_stride = c.depth * sizeof *w, .type = PL_F32});
-    j.g = (pl_gemm){.rows = c.rows, .columns = c.columns, .depth = c.depth,
-                    .a = take_floats(&b, c.rows * c.depth), .a_stride = c.depth,
-                    .c = take_floats(&b, c.rows * c.columns), .c_stride = c.columns,
-                    .bias = take_floats(&b, c.columns), .act = c.act, .last = true, .go_on = c.go_on,
-                    .residual = c.residual ? take_floats(&b, c.rows * c.columns) : NULL,
-                    .residual_stride = c.columns};
+        k->pack(&(pl_pack){
+            .out = j.weights + i * j.weight_bytes, .columns = c.columns, .depth = c.depth, .in = w, .in_stride = c.depth * sizeof *w, .type = PL_F32});
+    j.g = (pl_gemm){.rows = c.rows,
+        .columns = c.columns,
+        .depth = c.depth,
+        .a = take_floats(&b, c.rows * c.depth),
+        .a_stride = c.depth,
+        .c = take_floats(&b, c.rows * c.columns),
+        .c_stride = c.columns,
+        .bias = take_floats(&b, c.columns),
+        .act = c.act,
+        .last = true,
+        .go_on = c.go_on,
+        .residual = c.residual ? take_floats(&b, c.rows * c.columns) : NULL,
+        .residual_stride = c.columns};
     j.workspace = take(&b, k->gemm_workspace(c.rows, c.depth));
     char name[96];
-    snprintf(name, sizeof name, "gemm %zu x %zu x %zu %s%s%s", c.rows, c.depth, c.columns, pl_act_name(c.act),
-             c.residual ? " +residual" : "", c.go_on ? " go_on" : "");
+    snprintf(name, sizeof name, "gemm %zu x %zu x %zu %s%s%s", c.rows, c.depth, c.columns, pl_act_name(c.act), c.residual ? " +residual" : "",
+        c.go_on ? " go_on" : "");
     report_flops(&b, name, 2.0 * (double)c.rows * (double)c.depth * (double)c.columns, (job){run_gemm, &j});
 }
 
@@ -206,10 +212,17 @@ static void bench_attention(bench whole, size_t length, size_t heads, size_t wid
         starts[t] = (uint32_t)(t * length);
     float *qkv = take_floats(&b, texts * length * 3 * hidden);
     attention_job j = {.kernels = b.kernels};
-    j.a = (pl_attention){.texts = texts, .heads = heads, .head_width = width, .starts = starts, .q = qkv,
-                         .k = qkv + hidden, .v = qkv + 2 * hidden, .stride = 3 * hidden,
-                         .out = take_floats(&b, texts * length * hidden), .out_stride = hidden,
-                         .scale = 0.176776695f};
+    j.a = (pl_attention){.texts = texts,
+        .heads = heads,
+        .head_width = width,
+        .starts = starts,
+        .q = qkv,
+        .k = qkv + hidden,
+        .v = qkv + 2 * hidden,
+        .stride = 3 * hidden,
+        .out = take_floats(&b, texts * length * hidden),
+        .out_stride = hidden,
+        .scale = 0.176776695f};
     j.workspace = take(&b, b.kernels->attention_workspace(length, width));
     char name[96];
     snprintf(name, sizeof name, "attention %zu texts of %zu, %zu heads of %zu", texts, length, heads, width);
@@ -230,13 +243,41 @@ typedef struct row_job {
     pl_dtype type;
 } row_job;
 
-static void run_norm(void *self) { row_job *j = self; j->kernels->norm(&j->norm, 0, j->rows); }
-static void run_sum(void *self) { row_job *j = self; j->kernels->embed_sum(&j->sum, 0, j->rows); }
-static void run_pool(void *self) { row_job *j = self; j->kernels->pool(&j->pool, 0, j->texts); }
-static void run_unit(void *self) { row_job *j = self; j->kernels->unit_length(j->x, 384, 384, 0, j->rows); }
-static void run_act(void *self) { row_job *j = self; j->kernels->activate(j->act, j->x, j->n); }
-static void run_widen(void *self) { row_job *j = self; j->kernels->widen(j->x, j->in, j->type, j->n); }
-static void run_pack(void *self) { row_job *j = self; j->kernels->pack(&j->pack); }
+static void run_norm(void *self)
+{
+    row_job *j = self;
+    j->kernels->norm(&j->norm, 0, j->rows);
+}
+static void run_sum(void *self)
+{
+    row_job *j = self;
+    j->kernels->embed_sum(&j->sum, 0, j->rows);
+}
+static void run_pool(void *self)
+{
+    row_job *j = self;
+    j->kernels->pool(&j->pool, 0, j->texts);
+}
+static void run_unit(void *self)
+{
+    row_job *j = self;
+    j->kernels->unit_length(j->x, 384, 384, 0, j->rows);
+}
+static void run_act(void *self)
+{
+    row_job *j = self;
+    j->kernels->activate(j->act, j->x, j->n);
+}
+static void run_widen(void *self)
+{
+    row_job *j = self;
+    j->kernels->widen(j->x, j->in, j->type, j->n);
+}
+static void run_pack(void *self)
+{
+    row_job *j = self;
+    j->kernels->pack(&j->pack);
+}
 
 static void bench_rows(bench whole)
 {
@@ -251,10 +292,17 @@ static void bench_rows(bench whole)
     row_job j = {.kernels = b.kernels, .rows = ROWS, .texts = TEXTS, .n = ROWS * WIDTH};
     float *x = j.x = take_floats(&b, ROWS * WIDTH), *y = take_floats(&b, ROWS * WIDTH);
     float *table = take_floats(&b, ROWS * WIDTH);
-    j.norm = (pl_norm){.width = WIDTH, .x = y, .residual = table, .x_stride = WIDTH, .residual_stride = WIDTH,
-                       .y = x, .y_stride = WIDTH, .gain = table, .shift = table, .eps = 1e-12f};
-    j.sum = (pl_embed_sum){.width = WIDTH, .x = x, .stride = WIDTH, .position = table, .positions = positions,
-                           .type = table, .types = types};
+    j.norm = (pl_norm){.width = WIDTH,
+        .x = y,
+        .residual = table,
+        .x_stride = WIDTH,
+        .residual_stride = WIDTH,
+        .y = x,
+        .y_stride = WIDTH,
+        .gain = table,
+        .shift = table,
+        .eps = 1e-12f};
+    j.sum = (pl_embed_sum){.width = WIDTH, .x = x, .stride = WIDTH, .position = table, .positions = positions, .type = table, .types = types};
     j.pool = (pl_pool){.width = WIDTH, .starts = starts, .x = y, .x_stride = WIDTH, .y = table, .y_stride = WIDTH};
     double bytes = ROWS * WIDTH * sizeof(float);
     report_bytes(&b, "norm 480 x 384 (x, residual, y)", 3 * bytes, (job){run_norm, &j});
@@ -277,8 +325,10 @@ static void bench_rows(bench whole)
 static void bench_weights(bench whole)
 {
     enum { COLUMNS = 1536, DEPTH = 1152 };
-    static const struct { pl_dtype type; const char *name; } types[] = {
-        {PL_F32, "F32"}, {PL_F16, "F16"}, {PL_BF16, "BF16"}, {PL_F64, "F64"}};
+    static const struct {
+        pl_dtype type;
+        const char *name;
+    } types[] = {{PL_F32, "F32"}, {PL_F16, "F16"}, {PL_BF16, "BF16"}, {PL_F64, "F64"}};
     for (size_t i = 0; i < PL_COUNT(types); i++) {
         bench b = whole;
         row_job j = {.kernels = b.kernels, .type = types[i].type, .n = COLUMNS * DEPTH};
@@ -287,8 +337,12 @@ static void bench_weights(bench whole)
         char *in = take(&b, in_bytes);
         memset(in, 0x21, in_bytes);
         j.in = in;
-        j.pack = (pl_pack){.out = take(&b, b.kernels->packed_bytes(COLUMNS, DEPTH)), .columns = COLUMNS,
-                           .depth = DEPTH, .in = in, .in_stride = DEPTH * pl_dtype_bytes(j.type), .type = j.type};
+        j.pack = (pl_pack){.out = take(&b, b.kernels->packed_bytes(COLUMNS, DEPTH)),
+            .columns = COLUMNS,
+            .depth = DEPTH,
+            .in = in,
+            .in_stride = DEPTH * pl_dtype_bytes(j.type),
+            .type = j.type};
         char name[64];
         snprintf(name, sizeof name, "pack %s 1536 x 1152 (bytes read)", types[i].name);
         report_bytes(&b, name, (double)in_bytes, (job){run_pack, &j});
@@ -308,19 +362,27 @@ typedef struct encoder {
     void *workspace;
 } encoder;
 
-static void encoder_product(const encoder *e, const char *weights, size_t columns, size_t depth, const float *a,
-                            float *c, pl_act act, const float *residual)
+static void encoder_product(const encoder *e, const char *weights, size_t columns, size_t depth, const float *a, float *c, pl_act act, const float *residual)
 {
-    pl_gemm g = {.rows = e->rows, .columns = columns, .depth = depth, .a = a, .a_stride = depth, .b = weights,
-                 .c = c, .c_stride = columns, .bias = e->vectors, .act = act, .residual = residual,
-                 .residual_stride = columns, .last = true};
+    pl_gemm g = {.rows = e->rows,
+        .columns = columns,
+        .depth = depth,
+        .a = a,
+        .a_stride = depth,
+        .b = weights,
+        .c = c,
+        .c_stride = columns,
+        .bias = e->vectors,
+        .act = act,
+        .residual = residual,
+        .residual_stride = columns,
+        .last = true};
     e->kernels->gemm(&g, e->workspace, 0, (columns + e->kernels->panel - 1) / e->kernels->panel);
 }
 
 static void encoder_norm(const encoder *e, float *x)
 {
-    pl_norm n = {.width = e->hidden, .x = x, .x_stride = e->hidden, .y = x, .y_stride = e->hidden,
-                 .gain = e->vectors, .shift = e->vectors, .eps = 1e-12f};
+    pl_norm n = {.width = e->hidden, .x = x, .x_stride = e->hidden, .y = x, .y_stride = e->hidden, .gain = e->vectors, .shift = e->vectors, .eps = 1e-12f};
     e->kernels->norm(&n, 0, e->rows);
 }
 
@@ -332,9 +394,17 @@ static void run_encoder(void *self)
     for (size_t layer = 0; layer < e->layers; layer++) {
         encoder_product(e, w, 3 * hidden, hidden, e->x, e->qkv, PL_ACT_NONE, NULL);
         w += e->qkv_bytes;
-        pl_attention a = {.texts = e->texts, .heads = e->heads, .head_width = width, .starts = e->starts,
-                          .q = e->qkv, .k = e->qkv + hidden, .v = e->qkv + 2 * hidden, .stride = 3 * hidden,
-                          .out = e->context, .out_stride = hidden, .scale = 0.176776695f};
+        pl_attention a = {.texts = e->texts,
+            .heads = e->heads,
+            .head_width = width,
+            .starts = e->starts,
+            .q = e->qkv,
+            .k = e->qkv + hidden,
+            .v = e->qkv + 2 * hidden,
+            .stride = 3 * hidden,
+            .out = e->context,
+            .out_stride = hidden,
+            .scale = 0.176776695f};
         e->kernels->attention(&a, e->workspace, 0, e->texts * e->heads);
         encoder_product(e, w, hidden, hidden, e->context, e->y, PL_ACT_NONE, e->x);
         w += e->out_bytes;
@@ -368,8 +438,8 @@ static void bench_encoder(bench whole, size_t rows, size_t length)
     e.qkv = take_floats(&b, rows * 3 * e.hidden);
     e.h = take_floats(&b, rows * e.inner);
     e.vectors = take_floats(&b, e.inner);
-    e.workspace = take(&b, pl_max(pl_max(k->gemm_workspace(rows, e.hidden), k->gemm_workspace(rows, e.inner)),
-                                  k->attention_workspace(length, e.hidden / e.heads)));
+    e.workspace = take(
+        &b, pl_max(pl_max(k->gemm_workspace(rows, e.hidden), k->gemm_workspace(rows, e.inner)), k->attention_workspace(length, e.hidden / e.heads)));
     double products = 2.0 * (double)rows * (double)e.layers * 12 * (double)(e.hidden * e.hidden);
     double scores = 4.0 * (double)rows * (double)(length * e.hidden * e.layers);
     char name[96];
@@ -395,19 +465,32 @@ int main(int argc, char **argv)
     bench b = {isa, pl_kernels_of(isa, bf16 ? PL_BF16 : PL_F32), argc > 2 ? argv[2] : NULL, memory, MEMORY};
     printf("%s, %s\n", b.kernels->name, pl_dtype_name(b.kernels->compute));
     static const gemm_case gemms[] = {
-        {480, 384, 1152, PL_ACT_NONE, false, false}, {480, 384, 384, PL_ACT_NONE, true, false},
-        {480, 384, 1536, PL_ACT_GELU, false, false}, {480, 1536, 384, PL_ACT_NONE, true, false},
-        {240, 384, 1152, PL_ACT_NONE, false, false}, {240, 1536, 384, PL_ACT_NONE, true, false},
-        {240, 384, 1536, PL_ACT_GELU, false, false}, {360, 384, 96, PL_ACT_NONE, false, false},
-        {360, 384, 32, PL_ACT_NONE, false, false},   {240, 128, 512, PL_ACT_NONE, false, false},
-        {240, 768, 3072, PL_ACT_GELU, false, false}, {240, 1024, 4096, PL_ACT_GELU, false, false},
-        {240, 256, 1024, PL_ACT_NONE, false, true},  {480, 384, 1536, PL_ACT_GELU_NEW, false, false},
-        {480, 384, 1536, PL_ACT_RELU, false, false}, {1, 384, 1536, PL_ACT_GELU, false, false},
-        {2, 384, 1536, PL_ACT_GELU, false, false},   {3, 384, 1536, PL_ACT_GELU, false, false},
-        {4, 384, 1536, PL_ACT_GELU, false, false},   {5, 384, 1536, PL_ACT_GELU, false, false},
-        {6, 384, 1536, PL_ACT_GELU, false, false},   {8, 384, 1536, PL_ACT_GELU, false, false},
-        {1, 1536, 384, PL_ACT_NONE, true, false},    {6, 1536, 384, PL_ACT_NONE, true, false},
-        {12, 384, 1536, PL_ACT_GELU, false, false},  {26, 384, 1536, PL_ACT_GELU, false, false},
+        {480, 384, 1152, PL_ACT_NONE, false, false},
+        {480, 384, 384, PL_ACT_NONE, true, false},
+        {480, 384, 1536, PL_ACT_GELU, false, false},
+        {480, 1536, 384, PL_ACT_NONE, true, false},
+        {240, 384, 1152, PL_ACT_NONE, false, false},
+        {240, 1536, 384, PL_ACT_NONE, true, false},
+        {240, 384, 1536, PL_ACT_GELU, false, false},
+        {360, 384, 96, PL_ACT_NONE, false, false},
+        {360, 384, 32, PL_ACT_NONE, false, false},
+        {240, 128, 512, PL_ACT_NONE, false, false},
+        {240, 768, 3072, PL_ACT_GELU, false, false},
+        {240, 1024, 4096, PL_ACT_GELU, false, false},
+        {240, 256, 1024, PL_ACT_NONE, false, true},
+        {480, 384, 1536, PL_ACT_GELU_NEW, false, false},
+        {480, 384, 1536, PL_ACT_RELU, false, false},
+        {1, 384, 1536, PL_ACT_GELU, false, false},
+        {2, 384, 1536, PL_ACT_GELU, false, false},
+        {3, 384, 1536, PL_ACT_GELU, false, false},
+        {4, 384, 1536, PL_ACT_GELU, false, false},
+        {5, 384, 1536, PL_ACT_GELU, false, false},
+        {6, 384, 1536, PL_ACT_GELU, false, false},
+        {8, 384, 1536, PL_ACT_GELU, false, false},
+        {1, 1536, 384, PL_ACT_NONE, true, false},
+        {6, 1536, 384, PL_ACT_NONE, true, false},
+        {12, 384, 1536, PL_ACT_GELU, false, false},
+        {26, 384, 1536, PL_ACT_GELU, false, false},
         {37, 384, 1536, PL_ACT_GELU, false, false},
     };
     for (size_t i = 0; i < PL_COUNT(gemms); i++)

@@ -21,7 +21,7 @@ bool pl_act_parse(const char *name, pl_act *act)
 #define PL_ACT_ENTRY(name, text) {text, PL_ACT_##name},
         PL_ACT_MAP(PL_ACT_ENTRY)
 #undef PL_ACT_ENTRY
-        {"gelu_python", PL_ACT_GELU},
+            {"gelu_python", PL_ACT_GELU},
         {"gelu_pytorch_tanh", PL_ACT_GELU_NEW},
         {"gelu_python_tanh", PL_ACT_GELU_NEW},
         {"gelu_accurate", PL_ACT_GELU_NEW},

@@ -15,16 +15,17 @@
 #include "base/base.h"
 
 /* ---- activation functions: name in config.json, in the order of PL_ACT_* ---- */
-#define PL_ACT_MAP(X)                                                                              \
-    X(NONE, "linear") /* x */                                                                      \
-    X(GELU, "gelu") /* x/2 (1 + erf(x/sqrt 2)); also gelu_python */                                \
-    X(GELU_10, "gelu_10") /* gelu clipped to [-10, 10] */                                          \
-    X(GELU_NEW, "gelu_new") /* tanh form; also gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate */ \
-    X(GELU_FAST, "gelu_fast") /* tanh form with 0.7978845608 as HF writes it */                    \
-    X(QUICK_GELU, "quick_gelu") /* x sigmoid(1.702 x) */                                           \
-    X(RELU, "relu") X(RELU2, "relu2") X(RELU6, "relu6") X(LEAKY_RELU, "leaky_relu") /* 0.01 */     \
-    X(SILU, "silu") /* also swish */ X(MISH, "mish") X(LAPLACE, "laplace")                         \
-    X(SIGMOID, "sigmoid") X(TANH, "tanh")
+#define PL_ACT_MAP(X)                                                                                    \
+    X(NONE, "linear")           /* x */                                                                  \
+    X(GELU, "gelu")             /* x/2 (1 + erf(x/sqrt 2)); also gelu_python */                          \
+    X(GELU_10, "gelu_10")       /* gelu clipped to [-10, 10] */                                          \
+    X(GELU_NEW, "gelu_new")     /* tanh form; also gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate */ \
+    X(GELU_FAST, "gelu_fast")   /* tanh form with 0.7978845608 as HF writes it */                        \
+    X(QUICK_GELU, "quick_gelu") /* x sigmoid(1.702 x) */                                                 \
+    X(RELU, "relu")                                                                                      \
+    X(RELU2, "relu2")                                                                                    \
+    X(RELU6, "relu6") X(LEAKY_RELU, "leaky_relu") /* 0.01 */                                             \
+        X(SILU, "silu") /* also swish */ X(MISH, "mish") X(LAPLACE, "laplace") X(SIGMOID, "sigmoid") X(TANH, "tanh")
 typedef enum pl_act {
 #define PL_ACT_ENUM(name, text) PL_ACT_##name,
     PL_ACT_MAP(PL_ACT_ENUM)
@@ -70,7 +71,7 @@ typedef struct pl_gemm {
 typedef struct pl_pack {
     void *out; /* base of the whole packed weight */
     size_t first_column, columns, depth;
-    const void *in; /* row of first_column; elements of `type`, depth contiguous */
+    const void *in;   /* row of first_column; elements of `type`, depth contiguous */
     size_t in_stride; /* bytes from one row to the next */
     pl_dtype type;    /* F32 F16 BF16 F64 */
 } pl_pack;
@@ -94,7 +95,7 @@ typedef struct pl_attention {
         uint16_t *out_bf16;
     };
     size_t out_stride;
-    float scale; /* positive */
+    float scale;                /* positive */
     pl_dtype in_type, out_type; /* of q, k, v and of out: as a_type and c_type of pl_gemm */
 } pl_attention;
 
@@ -139,8 +140,8 @@ typedef struct pl_fp_state {
 } pl_fp_state;
 
 typedef struct pl_kernels {
-    const char *name; /* "reference" "avx2" "avx512" "avx512_bf16" "amx" */
-    pl_dtype compute; /* PL_F32, or PL_BF16: products of bf16-rounded operands, sums in f32 */
+    const char *name;    /* "reference" "avx2" "avx512" "avx512_bf16" "amx" */
+    pl_dtype compute;    /* PL_F32, or PL_BF16: products of bf16-rounded operands, sums in f32 */
     pl_dtype activation; /* PL_BF16: what only products and attention read may be bf16; else PL_F32 */
     size_t panel;        /* columns of a weight panel */
     size_t depth_step;   /* slices of depth end at a multiple of it (32 where bf16 chains take tiles) */
@@ -164,8 +165,7 @@ typedef struct pl_kernels {
 } pl_kernels;
 
 /* Instruction sets, weakest first; a CPU that has one has those before it, but for the last two. */
-#define PL_ISA_MAP(X)                                                                              \
-    X(REFERENCE, "reference") X(AVX2, "avx2") X(AVX512, "avx512") X(AVX512_BF16, "avx512_bf16") X(AMX, "amx")
+#define PL_ISA_MAP(X) X(REFERENCE, "reference") X(AVX2, "avx2") X(AVX512, "avx512") X(AVX512_BF16, "avx512_bf16") X(AMX, "amx")
 typedef enum pl_isa {
 #define PL_ISA_ENUM(name, text) PL_ISA_##name,
     PL_ISA_MAP(PL_ISA_ENUM)
@@ -182,9 +182,9 @@ bool pl_isa_parse(const char *name, pl_isa *isa);
  * avx512 table; REFERENCE, AVX2 and AVX512 compute bf16 as f32 arithmetic on bf16-rounded values
  * (bit-equal to each other). Never NULL. */
 const pl_kernels *pl_kernels_of(pl_isa isa, pl_dtype compute);
-/* The fastest present for a compute type (f32: avx512 before avx2; bf16: amx, then avx512_bf16
+/* The fastest among some (a bit each) for a compute type (f32: avx512 before avx2; bf16: amx, then avx512_bf16
  * except where it is known slower than f32 arithmetic, i.e. Intel). */
-pl_isa pl_isa_best(unsigned present, pl_dtype compute);
+pl_isa pl_isa_best(unsigned among, pl_dtype compute);
 
 /* Scalar functions of docs/NUMERICS.md, for the few values computed outside kernels. */
 float pl_math_exp(float x);

@@ -105,18 +105,18 @@ static bool is_intel(void)
     return vendor.b == signature_INTEL_ebx && vendor.d == signature_INTEL_edx && vendor.c == signature_INTEL_ecx;
 }
 
-pl_isa pl_isa_best(unsigned some, pl_dtype compute)
+pl_isa pl_isa_best(unsigned among, pl_dtype compute)
 {
     if (compute == PL_BF16) {
-        if (has(some, 1u << PL_ISA_AMX))
+        if (has(among, 1u << PL_ISA_AMX))
             return PL_ISA_AMX;
         /* Intel's vdpbf16ps has half the rate of f32 FMA: no gain over f32 arithmetic */
-        if (has(some, 1u << PL_ISA_AVX512_BF16) && !is_intel())
+        if (has(among, 1u << PL_ISA_AVX512_BF16) && !is_intel())
             return PL_ISA_AVX512_BF16;
     }
-    if (has(some, 1u << PL_ISA_AVX512))
+    if (has(among, 1u << PL_ISA_AVX512))
         return PL_ISA_AVX512;
-    return has(some, 1u << PL_ISA_AVX2) ? PL_ISA_AVX2 : PL_ISA_REFERENCE;
+    return has(among, 1u << PL_ISA_AVX2) ? PL_ISA_AVX2 : PL_ISA_REFERENCE;
 }
 
 const pl_kernels *pl_kernels_of(pl_isa isa, pl_dtype compute)
@@ -135,13 +135,10 @@ const pl_kernels *pl_kernels_of(pl_isa isa, pl_dtype compute)
             return &pl__avx512_bf16;
 #endif
         return bf16 ? &pl__avx512_bf16_by_f32 : &pl__avx512_f32;
-    case PL_ISA_AVX512:
-        return bf16 ? &pl__avx512_bf16_by_f32 : &pl__avx512_f32;
-    case PL_ISA_AVX2:
-        return bf16 ? &pl__avx2_bf16 : &pl__avx2_f32;
+    case PL_ISA_AVX512: return bf16 ? &pl__avx512_bf16_by_f32 : &pl__avx512_f32;
+    case PL_ISA_AVX2: return bf16 ? &pl__avx2_bf16 : &pl__avx2_f32;
     case PL_ISA_REFERENCE:
-    case PL_ISA_COUNT:
-        break;
+    case PL_ISA_COUNT: break;
     }
     return bf16 ? &pl__reference_bf16 : &pl__reference_f32;
 }

@@ -4,11 +4,11 @@
 #include "device/cpu/vector/vec_math.h"
 
 /* n is a multiple of 16. */
-#define APPLY(name)                                                                                \
-    static void apply_##name(float *x, size_t n)                                                   \
-    {                                                                                              \
-        for (size_t i = 0; i < n; i += VF_LANES)                                                   \
-            vf_store(x + i, vf_canonical(vf_##name(vf_load(x + i))));                              \
+#define APPLY(name)                                                   \
+    static void apply_##name(float *x, size_t n)                      \
+    {                                                                 \
+        for (size_t i = 0; i < n; i += VF_LANES)                      \
+            vf_store(x + i, vf_canonical(vf_##name(vf_load(x + i)))); \
     }
 APPLY(exp)
 APPLY(log)

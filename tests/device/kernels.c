@@ -91,13 +91,12 @@ size_t tables_bf16_by_f32(const pl_kernels *out[PL_ISA_COUNT]) { return tables(o
 void floats_equal(const char *what, const pl_kernels *k, const float *got, const float *want, size_t n, bool any_nan)
 {
     for (size_t i = 0; i < n; i++) {
-        if (memcmp(got + i, want + i, sizeof *got) == 0 || (any_nan && got[i] != got[i] && want[i] != want[i]))
-            continue;
         uint32_t g, w;
         memcpy(&g, got + i, sizeof g);
         memcpy(&w, want + i, sizeof w);
-        fail_msg("%s by %s: element %zu of %zu is %a (%08x), not %a (%08x)", what, k->name, i, n, (double)got[i], g,
-                 (double)want[i], w);
+        if (g == w || (any_nan && got[i] != got[i] && want[i] != want[i]))
+            continue;
+        fail_msg("%s by %s: element %zu of %zu is %a (%08x), not %a (%08x)", what, k->name, i, n, (double)got[i], g, (double)want[i], w);
     }
 }
 

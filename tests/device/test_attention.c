@@ -25,8 +25,15 @@ static scene scene_make(dice *d, size_t texts, size_t longest, size_t heads, siz
     s.k = floats_take(d, s.rows * stride, wild);
     s.v = floats_take(d, s.rows * stride, wild);
     s.out = floats_take(d, s.rows * out_stride, false);
-    s.a = (pl_attention){.texts = texts, .heads = heads, .head_width = width, .q = s.q, .k = s.k, .v = s.v,
-                         .stride = stride, .out_stride = out_stride, .scale = 1.0f / sqrtf((float)width)};
+    s.a = (pl_attention){.texts = texts,
+        .heads = heads,
+        .head_width = width,
+        .q = s.q,
+        .k = s.k,
+        .v = s.v,
+        .stride = stride,
+        .out_stride = out_stride,
+        .scale = 1.0f / sqrtf((float)width)};
     return s;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct product {
-    size_t rows, columns, depth, cut;     /* the chain in two calls: depth [0, cut) and [cut, depth) */
+    size_t rows, columns, depth, cut;                  /* the chain in two calls: depth [0, cut) and [cut, depth) */
     size_t a_stride, c_stride, residual_stride, first; /* first: columns of another weight before ours */
     pl_act act;
     bool last, wild;
@@ -58,8 +58,15 @@ static void *pack(const pl_kernels *k, const product *p, size_t from_depth, size
 static float *run(const pl_kernels *k, const product *p, size_t share)
 {
     float *c = floats_copy(p->c, p->rows * p->c_stride);
-    pl_gemm g = {.rows = p->rows, .columns = p->columns, .a_stride = p->a_stride, .c = c, .c_stride = p->c_stride,
-                 .bias = p->bias, .residual = p->residual, .residual_stride = p->residual_stride, .act = p->act};
+    pl_gemm g = {.rows = p->rows,
+        .columns = p->columns,
+        .a_stride = p->a_stride,
+        .c = c,
+        .c_stride = p->c_stride,
+        .bias = p->bias,
+        .residual = p->residual,
+        .residual_stride = p->residual_stride,
+        .act = p->act};
     size_t panels = (p->columns + k->panel - 1) / k->panel, middle = panels * share / 16;
     for (unsigned part = 0; part < 2; part++) {
         size_t from = part ? p->cut : 0, to = part ? p->depth : p->cut;
@@ -99,8 +106,8 @@ static void shapes(dice *d, const pl_kernels **tables, size_t count)
     for (size_t i = 0; i < 260; i++) {
         bool large = i % 16 == 0;
         size_t rows = i < 131 ? i : dice_between(d, 1, 130);
-        product p = product_make(d, large ? dice_between(d, 130, 400) : rows, dice_between(d, 1, large ? 40 : 150),
-                                 dice_between(d, 1, large ? 1000 : 130), dice_one_in(d, 4));
+        product p = product_make(
+            d, large ? dice_between(d, 130, 400) : rows, dice_between(d, 1, large ? 40 : 150), dice_between(d, 1, large ? 1000 : 130), dice_one_in(d, 4));
         compare(d, &p, tables, count);
         product_free(&p);
     }
@@ -201,8 +208,7 @@ static void test_against_double(void **state)
                     sum += x;
                     size += fabs(x);
                 }
-                double rest = (p.bias ? (double)p.bias[column] : 0) +
-                              (p.residual ? (double)p.residual[row * p.residual_stride + column] : 0);
+                double rest = (p.bias ? (double)p.bias[column] : 0) + (p.residual ? (double)p.residual[row * p.residual_stride + column] : 0);
                 double error = fabs(sum + rest - (double)c[row * p.c_stride + column]);
                 assert_true(error <= ((double)p.depth + 4) * 0x1p-24 * (size + fabs(rest) + 4));
             }
@@ -214,8 +220,12 @@ static void test_against_double(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equal_f32),  cmocka_unit_test(test_equal_bf16),     cmocka_unit_test(test_few_rows),
-        cmocka_unit_test(test_row_alone), cmocka_unit_test(test_against_double),  cmocka_unit_test(test_workspace_grows),
+        cmocka_unit_test(test_equal_f32),
+        cmocka_unit_test(test_equal_bf16),
+        cmocka_unit_test(test_few_rows),
+        cmocka_unit_test(test_row_alone),
+        cmocka_unit_test(test_against_double),
+        cmocka_unit_test(test_workspace_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

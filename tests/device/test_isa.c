@@ -25,12 +25,26 @@ static void test_act_names(void **state)
         const char *name;
         pl_act act;
     } known[] = {
-        {"gelu", PL_ACT_GELU}, {"gelu_python", PL_ACT_GELU}, {"gelu_10", PL_ACT_GELU_10},
-        {"gelu_new", PL_ACT_GELU_NEW}, {"gelu_pytorch_tanh", PL_ACT_GELU_NEW}, {"gelu_python_tanh", PL_ACT_GELU_NEW},
-        {"gelu_accurate", PL_ACT_GELU_NEW}, {"gelu_fast", PL_ACT_GELU_FAST}, {"quick_gelu", PL_ACT_QUICK_GELU},
-        {"relu", PL_ACT_RELU}, {"relu2", PL_ACT_RELU2}, {"relu6", PL_ACT_RELU6}, {"leaky_relu", PL_ACT_LEAKY_RELU},
-        {"silu", PL_ACT_SILU}, {"swish", PL_ACT_SILU}, {"mish", PL_ACT_MISH}, {"laplace", PL_ACT_LAPLACE},
-        {"sigmoid", PL_ACT_SIGMOID}, {"tanh", PL_ACT_TANH}, {"linear", PL_ACT_NONE},
+        {"gelu", PL_ACT_GELU},
+        {"gelu_python", PL_ACT_GELU},
+        {"gelu_10", PL_ACT_GELU_10},
+        {"gelu_new", PL_ACT_GELU_NEW},
+        {"gelu_pytorch_tanh", PL_ACT_GELU_NEW},
+        {"gelu_python_tanh", PL_ACT_GELU_NEW},
+        {"gelu_accurate", PL_ACT_GELU_NEW},
+        {"gelu_fast", PL_ACT_GELU_FAST},
+        {"quick_gelu", PL_ACT_QUICK_GELU},
+        {"relu", PL_ACT_RELU},
+        {"relu2", PL_ACT_RELU2},
+        {"relu6", PL_ACT_RELU6},
+        {"leaky_relu", PL_ACT_LEAKY_RELU},
+        {"silu", PL_ACT_SILU},
+        {"swish", PL_ACT_SILU},
+        {"mish", PL_ACT_MISH},
+        {"laplace", PL_ACT_LAPLACE},
+        {"sigmoid", PL_ACT_SIGMOID},
+        {"tanh", PL_ACT_TANH},
+        {"linear", PL_ACT_NONE},
     };
     for (size_t i = 0; i < PL_COUNT(known); i++) {
         pl_act act;
@@ -97,8 +111,11 @@ static void test_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_isa_names), cmocka_unit_test(test_act_names), cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_best),      cmocka_unit_test(test_state),
+        cmocka_unit_test(test_isa_names),
+        cmocka_unit_test(test_act_names),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_best),
+        cmocka_unit_test(test_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,9 +62,16 @@ static void test_norm(void **state)
         float *x = floats_take(&d, rows * stride, wild), *residual = floats_take(&d, rows * stride, wild);
         float *y = floats_take(&d, rows * stride, wild);
         float *gain = floats_take(&d, width, wild), *shift = floats_take(&d, width, wild);
-        norm_case c = {{.width = width, .x = x, .residual = i % 3 ? residual : NULL, .x_stride = stride,
-                        .residual_stride = stride, .y_stride = stride, .gain = gain, .shift = shift, .eps = 1e-12f},
-                       rows, i % 3};
+        norm_case c = {{.width = width,
+                           .x = x,
+                           .residual = i % 3 ? residual : NULL,
+                           .x_stride = stride,
+                           .residual_stride = stride,
+                           .y_stride = stride,
+                           .gain = gain,
+                           .shift = shift,
+                           .eps = 1e-12f},
+            rows, i % 3};
         compare("norm", run_norm, &c, y, rows * stride);
         floats_free(x);
         floats_free(residual);
@@ -125,8 +132,9 @@ static void test_embed_sum(void **state)
         }
         float *x = floats_take(&d, rows * stride, i % 4 == 0), *position = floats_take(&d, 20 * width, false);
         float *type = floats_take(&d, 2 * width, i % 4 == 1);
-        embed_case c = {{.width = width, .stride = stride, .position = position, .positions = positions,
-                         .type = i % 3 ? type : NULL, .types = i % 3 == 1 ? types : NULL}, rows};
+        embed_case c = {
+            {.width = width, .stride = stride, .position = position, .positions = positions, .type = i % 3 ? type : NULL, .types = i % 3 == 1 ? types : NULL},
+            rows};
         compare("embed_sum", run_embed, &c, x, rows * stride);
         floats_free(x);
         floats_free(position);
@@ -153,8 +161,7 @@ static void test_pool(void **state)
         for (size_t t = 0; t < 4; t++)
             starts[t + 1] = starts[t] + (uint32_t)dice_between(&d, 0, t == 3 ? 150 : 40);
         float *x = floats_take(&d, starts[4] * stride, i % 5 == 0), *y = floats_take(&d, 4 * stride, false);
-        pl_pool p = {.mode = (pl_pooling)(i % PL_POOLING_COUNT), .width = width, .starts = starts, .x = x,
-                     .x_stride = stride, .y_stride = stride};
+        pl_pool p = {.mode = (pl_pooling)(i % PL_POOLING_COUNT), .width = width, .starts = starts, .x = x, .x_stride = stride, .y_stride = stride};
         compare("pool", run_pool, &p, y, 4 * stride);
         floats_free(x);
         floats_free(y);
@@ -170,8 +177,12 @@ static void test_pool_means(void **state)
         pl_pooling mode;
         float want[2];
     } cases[] = {
-        {PL_POOL_CLS, {1, 5}}, {PL_POOL_MEAN, {3, 2}}, {PL_POOL_MAX, {5, 5}}, {PL_POOL_LAST, {5, -1}},
-        {PL_POOL_SQRT_MEAN, {9 / 1.7320508f, 6 / 1.7320508f}}, {PL_POOL_WEIGHTED_MEAN, {22.0f / 6, 6.0f / 6}},
+        {PL_POOL_CLS, {1, 5}},
+        {PL_POOL_MEAN, {3, 2}},
+        {PL_POOL_MAX, {5, 5}},
+        {PL_POOL_LAST, {5, -1}},
+        {PL_POOL_SQRT_MEAN, {9 / 1.7320508f, 6 / 1.7320508f}},
+        {PL_POOL_WEIGHTED_MEAN, {22.0f / 6, 6.0f / 6}},
     };
     for (size_t i = 0; i < PL_COUNT(cases); i++) {
         float y[6];
@@ -279,10 +290,14 @@ static void test_widen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_norm),       cmocka_unit_test(test_norm_against_double),
-        cmocka_unit_test(test_embed_sum),  cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_pool_means), cmocka_unit_test(test_unit_length),
-        cmocka_unit_test(test_activate),   cmocka_unit_test(test_widen),
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_norm_against_double),
+        cmocka_unit_test(test_embed_sum),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_pool_means),
+        cmocka_unit_test(test_unit_length),
+        cmocka_unit_test(test_activate),
+        cmocka_unit_test(test_widen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,7 @@
 enum { PANEL = 32 };
 
 /* [panel][depth][32]; columns beyond the last are zero. */
-size_t pl__ref_packed_bytes(size_t columns, size_t depth)
-{
-    return pl_round_up(columns, PANEL) * depth * sizeof(float);
-}
+size_t pl__ref_packed_bytes(size_t columns, size_t depth) { return pl_round_up(columns, PANEL) * depth * sizeof(float); }
 
 static void pack(const pl_pack *p, bool bf16)
 {

@@ -144,36 +144,22 @@ static float relu(float x) { return pl__ref_greater(0.0f, x); }
 float pl__ref_act(pl_act act, float x)
 {
     switch (act) {
-    case PL_ACT_GELU:
-        return gelu(x);
-    case PL_ACT_GELU_10:
-        return clip(gelu(x), -10.0f, 10.0f);
+    case PL_ACT_GELU: return gelu(x);
+    case PL_ACT_GELU_10: return clip(gelu(x), -10.0f, 10.0f);
     case PL_ACT_GELU_NEW:
-    case PL_ACT_GELU_FAST:
-        return gelu_new(x);
-    case PL_ACT_QUICK_GELU:
-        return x * pl__ref_sigmoid(PL_QUICK_GELU_SLOPE * x);
-    case PL_ACT_RELU:
-        return relu(x);
-    case PL_ACT_RELU2:
-        return relu(x) * relu(x);
-    case PL_ACT_RELU6:
-        return clip(x, 0.0f, 6.0f);
-    case PL_ACT_LEAKY_RELU:
-        return x > 0.0f ? x : PL_LEAK * x;
-    case PL_ACT_SILU:
-        return x * pl__ref_sigmoid(x);
-    case PL_ACT_MISH:
-        return mish(x);
-    case PL_ACT_LAPLACE:
-        return 0.5f * (1.0f + pl__ref_erf((x - PL_LAPLACE_MEAN) / PL_LAPLACE_WIDTH));
-    case PL_ACT_SIGMOID:
-        return pl__ref_sigmoid(x);
-    case PL_ACT_TANH:
-        return pl__ref_tanh(x);
+    case PL_ACT_GELU_FAST: return gelu_new(x);
+    case PL_ACT_QUICK_GELU: return x * pl__ref_sigmoid(PL_QUICK_GELU_SLOPE * x);
+    case PL_ACT_RELU: return relu(x);
+    case PL_ACT_RELU2: return relu(x) * relu(x);
+    case PL_ACT_RELU6: return clip(x, 0.0f, 6.0f);
+    case PL_ACT_LEAKY_RELU: return x > 0.0f ? x : PL_LEAK * x;
+    case PL_ACT_SILU: return x * pl__ref_sigmoid(x);
+    case PL_ACT_MISH: return mish(x);
+    case PL_ACT_LAPLACE: return 0.5f * (1.0f + pl__ref_erf((x - PL_LAPLACE_MEAN) / PL_LAPLACE_WIDTH));
+    case PL_ACT_SIGMOID: return pl__ref_sigmoid(x);
+    case PL_ACT_TANH: return pl__ref_tanh(x);
     case PL_ACT_NONE:
-    case PL_ACT_COUNT:
-        break;
+    case PL_ACT_COUNT: break;
     }
     return x;
 }

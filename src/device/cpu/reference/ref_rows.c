@@ -41,8 +41,7 @@ float pl__ref_widen(const void *in, pl_dtype type, size_t at)
         memcpy(&wide, (const char *)in + at * sizeof wide, sizeof wide);
         x = (float)wide;
         break;
-    default:
-        memcpy(&x, (const char *)in + at * sizeof x, sizeof x);
+    default: memcpy(&x, (const char *)in + at * sizeof x, sizeof x);
     }
     return pl__ref_canonical(x);
 }
@@ -90,8 +89,7 @@ static void norm_row(const pl_norm *n, const float *x, const float *residual, fl
 void pl__ref_norm(const pl_norm *n, size_t first_row, size_t last_row)
 {
     for (size_t row = first_row; row < last_row; row++)
-        norm_row(n, n->x + row * n->x_stride, n->residual ? n->residual + row * n->residual_stride : NULL,
-                 n->y + row * n->y_stride);
+        norm_row(n, n->x + row * n->x_stride, n->residual ? n->residual + row * n->residual_stride : NULL, n->y + row * n->y_stride);
 }
 
 void pl__ref_embed_sum(const pl_embed_sum *e, size_t first_row, size_t last_row)
@@ -128,20 +126,15 @@ static float pool_column(pl_pooling mode, const float *x, size_t stride, size_t 
 {
     if (rows == 0)
         return 0.0f;
+    uint64_t weights = (uint64_t)rows * (rows + 1) / 2; /* 1 + 2 + ... */
     switch (mode) {
-    case PL_POOL_MEAN:
-        return pool_sum(x, stride, rows, false) / (float)rows;
-    case PL_POOL_SQRT_MEAN:
-        return pool_sum(x, stride, rows, false) / sqrtf((float)rows);
-    case PL_POOL_WEIGHTED_MEAN:
-        return pool_sum(x, stride, rows, true) / (float)((uint64_t)rows * (rows + 1) / 2);
-    case PL_POOL_MAX:
-        return pool_max(x, stride, rows);
-    case PL_POOL_LAST:
-        return x[(rows - 1) * stride];
+    case PL_POOL_MEAN: return pool_sum(x, stride, rows, false) / (float)rows;
+    case PL_POOL_SQRT_MEAN: return pool_sum(x, stride, rows, false) / sqrtf((float)rows);
+    case PL_POOL_WEIGHTED_MEAN: return pool_sum(x, stride, rows, true) / (float)weights;
+    case PL_POOL_MAX: return pool_max(x, stride, rows);
+    case PL_POOL_LAST: return x[(rows - 1) * stride];
     case PL_POOL_CLS:
-    case PL_POOLING_COUNT:
-        break;
+    case PL_POOLING_COUNT: break;
     }
     return x[0];
 }

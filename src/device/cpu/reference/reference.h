@@ -7,10 +7,10 @@
 
 uint32_t pl__ref_bits(float x);
 float pl__ref_of_bits(uint32_t bits);
-float pl__ref_canonical(float x);          /* every NaN becomes PL_NAN_BITS */
-float pl__ref_greater(float a, float b);   /* a > b ? a : b */
-float pl__ref_less(float a, float b);      /* a < b ? a : b */
-float pl__ref_round_bf16(float x);         /* nearest even; NaN becomes PL_NAN_BITS */
+float pl__ref_canonical(float x);        /* every NaN becomes PL_NAN_BITS */
+float pl__ref_greater(float a, float b); /* a > b ? a : b */
+float pl__ref_less(float a, float b);    /* a < b ? a : b */
+float pl__ref_round_bf16(float x);       /* nearest even; NaN becomes PL_NAN_BITS */
 
 float pl__ref_exp(float x);
 float pl__ref_tanh(float x);

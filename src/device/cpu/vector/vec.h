@@ -23,10 +23,7 @@
 enum { VF_LANES_32 = 32 / VF_LANES }; /* vectors that hold the 32 lanes of a row sum */
 
 /* NaNs differ in sign and payload by operand order; what leaves a kernel is the one NaN. */
-static inline vf vf_canonical(vf a)
-{
-    return vf_pick(vf_is_nan(a), vf_of_bits(vi_set((int)PL_NAN_BITS)), a);
-}
+static inline vf vf_canonical(vf a) { return vf_pick(vf_is_nan(a), vf_of_bits(vi_set((int)PL_NAN_BITS)), a); }
 
 /* Rounded to bf16, nearest even; a NaN becomes the one NaN. */
 static inline vf vf_round_bf16(vf a)
@@ -42,14 +39,10 @@ static inline vf vf_round_bf16(vf a)
 PL_ALWAYS_INLINE vf vf_load_as(const void *in, pl_dtype type, size_t at, vm m)
 {
     switch (type) {
-    case PL_F16:
-        return vf_load_f16((const uint16_t *)in + at, m);
-    case PL_BF16:
-        return vf_load_bf16((const uint16_t *)in + at, m);
-    case PL_F64:
-        return vf_load_f64((const double *)in + at, m);
-    default:
-        return vf_load_at((const float *)in + at, m);
+    case PL_F16: return vf_load_f16((const uint16_t *)in + at, m);
+    case PL_BF16: return vf_load_bf16((const uint16_t *)in + at, m);
+    case PL_F64: return vf_load_f64((const double *)in + at, m);
+    default: return vf_load_at((const float *)in + at, m);
     }
 }
 

@@ -19,13 +19,10 @@ static inline vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 static inline vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }   /* a b + c */
 static inline vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a b */
-static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); } /* a > b ? a : b */
-static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); } /* a < b ? a : b */
+static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }              /* a > b ? a : b */
+static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }              /* a < b ? a : b */
 static inline vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-static inline vf vf_with_sign(vf magnitude, vf sign)
-{
-    return _mm256_or_ps(vf_abs(magnitude), _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)));
-}
+static inline vf vf_with_sign(vf magnitude, vf sign) { return _mm256_or_ps(vf_abs(magnitude), _mm256_and_ps(sign, _mm256_set1_ps(-0.0f))); }
 
 /* ---- masks ---- */
 static inline vm vm_first(size_t n)
@@ -94,10 +91,7 @@ static inline __m128i vec_load_16(const uint16_t *p, vm m)
     return _mm_loadu_si128((const __m128i *)(const void *)lanes);
 }
 static inline vf vf_load_f16(const uint16_t *p, vm m) { return _mm256_cvtph_ps(vec_load_16(p, m)); }
-static inline vf vf_load_bf16(const uint16_t *p, vm m)
-{
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(vec_load_16(p, m)), 16));
-}
+static inline vf vf_load_bf16(const uint16_t *p, vm m) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(vec_load_16(p, m)), 16)); }
 static inline vf vf_load_f64(const double *p, vm m)
 {
     __m256i low = _mm256_cvtepi32_epi64(_mm_castps_si128(_mm256_castps256_ps128(m)));
@@ -134,10 +128,7 @@ static inline void vf_quads(vf r[4])
     r[3] = _mm256_shuffle_ps(b, d, 0xEE);
 }
 /* The l-th half of v. */
-static inline void vf_store_quad(float *p, vf v, size_t l)
-{
-    _mm_storeu_ps(p, l == 0 ? _mm256_castps256_ps128(v) : _mm256_extractf128_ps(v, 1));
-}
+static inline void vf_store_quad(float *p, vf v, size_t l) { _mm_storeu_ps(p, l == 0 ? _mm256_castps256_ps128(v) : _mm256_extractf128_ps(v, 1)); }
 
 /* Transposes 8 x 8 in place. */
 static inline void vf_transpose(vf r[8])

@@ -19,13 +19,10 @@ static inline vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 static inline vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   /* a b + c */
 static inline vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a b */
-static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); } /* a > b ? a : b */
-static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); } /* a < b ? a : b */
+static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }              /* a > b ? a : b */
+static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }              /* a < b ? a : b */
 static inline vf vf_abs(vf a) { return _mm512_abs_ps(a); }
-static inline vf vf_with_sign(vf magnitude, vf sign)
-{
-    return _mm512_or_ps(_mm512_abs_ps(magnitude), _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
-}
+static inline vf vf_with_sign(vf magnitude, vf sign) { return _mm512_or_ps(_mm512_abs_ps(magnitude), _mm512_and_ps(sign, _mm512_set1_ps(-0.0f))); }
 
 /* ---- masks ---- */
 static inline vm vm_first(size_t n) { return (vm)(n >= 16 ? 0xFFFFu : (1u << n) - 1); }
@@ -71,10 +68,7 @@ static inline float vf_greatest(vf a)
 }
 
 /* ---- 16-bit floats in memory ---- */
-static inline vf vf_load_f16(const uint16_t *p, vm m)
-{
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, p));
-}
+static inline vf vf_load_f16(const uint16_t *p, vm m) { return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, p)); }
 static inline vf vf_load_bf16(const uint16_t *p, vm m)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, p)), 16));
@@ -104,10 +98,11 @@ static inline void vf_quads(vf r[4])
 /* The l-th quarter of v; l is a constant after unrolling. */
 static inline void vf_store_quad(float *p, vf v, size_t l)
 {
-    _mm_storeu_ps(p, l == 0   ? _mm512_castps512_ps128(v)
-                     : l == 1 ? _mm512_extractf32x4_ps(v, 1)
-                     : l == 2 ? _mm512_extractf32x4_ps(v, 2)
-                              : _mm512_extractf32x4_ps(v, 3));
+    _mm_storeu_ps(p,
+        l == 0       ? _mm512_castps512_ps128(v)
+            : l == 1 ? _mm512_extractf32x4_ps(v, 1)
+            : l == 2 ? _mm512_extractf32x4_ps(v, 2)
+                     : _mm512_extractf32x4_ps(v, 3));
 }
 
 /* Transposes 16 x 16 in place. */

@@ -11,6 +11,7 @@
 #include "device/cpu/vector/vec_product.h"
 
 #include <assert.h>
+#include <assert.h>
 #include <math.h>
 
 #ifndef VF_SPAN_ROWS
@@ -18,27 +19,41 @@
 #endif
 
 enum {
-    SPAN = 512,             /* keys (or columns of the head) of one block of scores (queries) */
-    SPAN_ROW = SPAN + 16,   /* its row stride: 33 lines, so that rows fall into different sets */
+    SPAN = 512,           /* keys (or columns of the head) of one block of scores (queries) */
+    SPAN_ROW = SPAN + 16, /* its row stride: 33 lines, so that rows fall into different sets */
     SPAN_FLOATS = VF_SPAN_ROWS * SPAN_ROW,
 };
 
-#define VF_SPAN_BLOCK(rows, vectors)                                                               \
-    static void span_block_##rows##_##vectors(const vf_block *x)                                   \
-    {                                                                                              \
-        vf_block_run(rows, vectors, false, x, SPAN_ROW, 1);                                        \
-    }
+#define VF_SPAN_BLOCK(rows, vectors) \
+    static void span_block_##rows##_##vectors(const vf_block *x) { vf_block_run(rows, vectors, false, x, SPAN_ROW, 1); }
 #define VF_SPAN_BLOCKS(rows) VF_SPAN_BLOCK(rows, 1) VF_SPAN_BLOCK(rows, 2)
-VF_SPAN_BLOCKS(1) VF_SPAN_BLOCKS(2) VF_SPAN_BLOCKS(3) VF_SPAN_BLOCKS(4) VF_SPAN_BLOCKS(5) VF_SPAN_BLOCKS(6)
+VF_SPAN_BLOCKS(1)
+VF_SPAN_BLOCKS(2)
+VF_SPAN_BLOCKS(3)
+VF_SPAN_BLOCKS(4) VF_SPAN_BLOCKS(5) VF_SPAN_BLOCKS(6)
 #ifdef __AVX512F__
-VF_SPAN_BLOCKS(7) VF_SPAN_BLOCKS(8) VF_SPAN_BLOCKS(9) VF_SPAN_BLOCKS(10) VF_SPAN_BLOCKS(11) VF_SPAN_BLOCKS(12)
+    VF_SPAN_BLOCKS(7) VF_SPAN_BLOCKS(8) VF_SPAN_BLOCKS(9) VF_SPAN_BLOCKS(10) VF_SPAN_BLOCKS(11) VF_SPAN_BLOCKS(12)
 #endif
 
+        typedef struct span_choice {
+    vf_block_fn one, two; /* vectors of columns */
+} span_choice;
+
 #define VF_SPAN_ENTRY(rows) [rows] = {span_block_##rows##_1, span_block_##rows##_2}
-static const vf_block_fn span_blocks[VF_ROWS + 1][2] = {
-    VF_SPAN_ENTRY(1), VF_SPAN_ENTRY(2), VF_SPAN_ENTRY(3),  VF_SPAN_ENTRY(4),  VF_SPAN_ENTRY(5),  VF_SPAN_ENTRY(6),
+static const span_choice span_blocks[VF_ROWS + 1] = {
+    VF_SPAN_ENTRY(1),
+    VF_SPAN_ENTRY(2),
+    VF_SPAN_ENTRY(3),
+    VF_SPAN_ENTRY(4),
+    VF_SPAN_ENTRY(5),
+    VF_SPAN_ENTRY(6),
 #ifdef __AVX512F__
-    VF_SPAN_ENTRY(7), VF_SPAN_ENTRY(8), VF_SPAN_ENTRY(9), VF_SPAN_ENTRY(10), VF_SPAN_ENTRY(11), VF_SPAN_ENTRY(12),
+    VF_SPAN_ENTRY(7),
+    VF_SPAN_ENTRY(8),
+    VF_SPAN_ENTRY(9),
+    VF_SPAN_ENTRY(10),
+    VF_SPAN_ENTRY(11),
+    VF_SPAN_ENTRY(12),
 #endif
 };
 
@@ -57,19 +72,19 @@ typedef struct unit {
 static size_t panels_of(size_t n) { return (n + VF_PANEL - 1) / VF_PANEL; }
 static size_t spans_of(size_t n) { return (n + SPAN - 1) / SPAN; }
 
-/* Lays a unit's parts out behind `at`; returns the floats they take. */
-static size_t unit_place(unit *u, float *at)
+/* Floats of each part. */
+static size_t unit_keys(const unit *u) { return panels_of(u->length) * VF_PANEL * u->width; }
+static size_t unit_values(const unit *u) { return panels_of(u->width) * VF_PANEL * u->length; }
+static size_t unit_queries(const unit *u) { return spans_of(u->width) * SPAN_FLOATS; }
+static size_t unit_scores(const unit *u) { return spans_of(u->length) * SPAN_FLOATS; }
+
+static void unit_place(unit *u, float *workspace)
 {
-    size_t keys = panels_of(u->length) * VF_PANEL * u->width, values = panels_of(u->width) * VF_PANEL * u->length;
-    size_t queries = spans_of(u->width) * SPAN_FLOATS, scores = spans_of(u->length) * SPAN_FLOATS;
-    if (at) {
-        u->keys = at;
-        u->values = u->keys + keys;
-        u->queries = u->values + values;
-        u->scores = u->queries + queries;
-        u->context = u->scores + scores;
-    }
-    return keys + values + queries + scores + VF_ROWS * VF_PANEL;
+    u->keys = workspace;
+    u->values = u->keys + unit_keys(u);
+    u->queries = u->values + unit_values(u);
+    u->scores = u->queries + unit_queries(u);
+    u->context = u->scores + unit_scores(u);
 }
 
 static void pack_keys(const unit *u)
@@ -120,20 +135,26 @@ static void scale_queries(const unit *u, size_t row, size_t rows)
 }
 
 /* The chains of one strip: depth in spans of A, one panel of B, into c; at the end times share. */
-static void run_spans(const float *a, size_t depth, const float *b, size_t rows, size_t columns, float *c,
-                      size_t c_stride, const float *share)
+static void run_spans(const float *a, size_t depth, const float *b, size_t rows, size_t columns, float *c, size_t c_stride, const float *share)
 {
-    vf_block_fn run = span_blocks[rows][columns > VF_LANES];
+    assert(rows >= 1 && rows <= VF_ROWS);
+    const span_choice *choice = &span_blocks[rows];
+    vf_block_fn run = columns > VF_LANES ? choice->two : choice->one;
     for (size_t k = 0; k < depth; k += SPAN)
-        run(&(vf_block){.depth = pl_min(depth - k, SPAN), .a = a + k / SPAN * SPAN_FLOATS, .b = b + k * VF_PANEL,
-                        .c = c, .c_stride = c_stride, .go_on = k > 0, .share = k + SPAN >= depth ? share : NULL});
+        run(&(vf_block){.depth = pl_min(depth - k, SPAN),
+            .a = a + k / SPAN * SPAN_FLOATS,
+            .b = b + k * VF_PANEL,
+            .c = c,
+            .c_stride = c_stride,
+            .go_on = k > 0,
+            .share = k + SPAN >= depth ? share : NULL});
 }
 
 static void find_scores(const unit *u, size_t rows)
 {
     for (size_t key = 0; key < u->length; key += VF_PANEL)
-        run_spans(u->queries, u->width, u->keys + key * u->width, rows, pl_min(u->length - key, VF_PANEL),
-                  u->scores + key / SPAN * SPAN_FLOATS + key % SPAN, SPAN_ROW, NULL);
+        run_spans(u->queries, u->width, u->keys + key * u->width, rows, pl_min(u->length - key, VF_PANEL), u->scores + key / SPAN * SPAN_FLOATS + key % SPAN,
+            SPAN_ROW, NULL);
 }
 
 /* Rows of scores, n at once: each score -> exp(score - greatest of its row); share: 1 / their sum. */
@@ -205,8 +226,7 @@ static void find_context(const unit *u, size_t row, size_t rows, const float *sh
         size_t columns = pl_min(u->width - c, VF_PANEL), stride = u->a->out_stride;
         float *out = u->a->out + (u->first + row) * stride + u->from + c;
         bool whole = columns % VF_LANES == 0;
-        run_spans(u->scores, u->length, u->values + c * u->length, rows, columns, whole ? out : u->context,
-                  whole ? stride : VF_PANEL, share);
+        run_spans(u->scores, u->length, u->values + c * u->length, rows, columns, whole ? out : u->context, whole ? stride : VF_PANEL, share);
         for (size_t at = 0; at < columns && !whole; at += VF_LANES) {
             vm m = vm_first(columns - at);
             for (size_t r = 0; r < rows; r++)
@@ -233,7 +253,7 @@ static void attend(const unit *u)
 static size_t attention_workspace_of(size_t longest_text, size_t head_width)
 {
     unit u = {.length = longest_text, .width = head_width};
-    return unit_place(&u, NULL) * sizeof(float);
+    return (unit_keys(&u) + unit_values(&u) + unit_queries(&u) + unit_scores(&u) + VF_ROWS * VF_PANEL) * sizeof(float);
 }
 
 static void attention_of(const pl_attention *a, void *workspace, size_t first_unit, size_t last_unit)

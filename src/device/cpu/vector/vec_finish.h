@@ -23,8 +23,8 @@ PL_ALWAYS_INLINE void vf_finish_act(pl_act act, vf *v, int n)
 }
 
 /* `vectors` neighbours of `rows` rows; the last vector of each row stands under mask m. */
-PL_ALWAYS_INLINE void vf_finish_block(const pl_gemm *g, pl_act act, size_t row, size_t column, const float *raw,
-                                      size_t raw_stride, int rows, int vectors, bool whole, vm m)
+PL_ALWAYS_INLINE void vf_finish_block(
+    const pl_gemm *g, pl_act act, size_t row, size_t column, const float *raw, size_t raw_stride, int rows, int vectors, bool whole, vm m)
 {
     vf v[2 * FINISH_ROWS];
     for (int r = 0; r < rows; r++)

@@ -6,39 +6,45 @@
 #include "device/cpu/vector/vec_product.h"
 
 /* ---- blocks: A packed as [depth][rows of the strip] ---- */
-#define VF_PACKED_BLOCK(rows, panels)                                                              \
-    static void packed_block_##rows##_##panels(const vf_block *x)                                  \
-    {                                                                                              \
-        vf_block_run(rows, 2 * (panels), true, x, 1, rows);                                        \
-    }
-VF_PACKED_BLOCK(1, 1) VF_PACKED_BLOCK(2, 1) VF_PACKED_BLOCK(3, 1)
+#define VF_PACKED_BLOCK(rows, panels) \
+    static void packed_block_##rows##_##panels(const vf_block *x) { vf_block_run(rows, 2 * (panels), true, x, 1, rows); }
+VF_PACKED_BLOCK(1, 1)
+VF_PACKED_BLOCK(2, 1)
+VF_PACKED_BLOCK(3, 1)
 VF_PACKED_BLOCK(4, 1) VF_PACKED_BLOCK(5, 1) VF_PACKED_BLOCK(6, 1)
 #ifdef __AVX512F__
-VF_PACKED_BLOCK(7, 1) VF_PACKED_BLOCK(8, 1) VF_PACKED_BLOCK(9, 1)
-VF_PACKED_BLOCK(10, 1) VF_PACKED_BLOCK(11, 1) VF_PACKED_BLOCK(12, 1)
-VF_PACKED_BLOCK(1, 4) VF_PACKED_BLOCK(2, 4) VF_PACKED_BLOCK(3, 4)
-VF_PACKED_BLOCK(4, 2) VF_PACKED_BLOCK(5, 2)
+    VF_PACKED_BLOCK(7, 1) VF_PACKED_BLOCK(8, 1) VF_PACKED_BLOCK(9, 1) VF_PACKED_BLOCK(10, 1) VF_PACKED_BLOCK(11, 1) VF_PACKED_BLOCK(12, 1) VF_PACKED_BLOCK(1, 4)
+        VF_PACKED_BLOCK(2, 4) VF_PACKED_BLOCK(3, 4) VF_PACKED_BLOCK(4, 2) VF_PACKED_BLOCK(5, 2)
 #else
-VF_PACKED_BLOCK(1, 4) VF_PACKED_BLOCK(2, 2) VF_PACKED_BLOCK(3, 2)
+    VF_PACKED_BLOCK(1, 4) VF_PACKED_BLOCK(2, 2) VF_PACKED_BLOCK(3, 2)
 #endif
 
-typedef struct block_choice {
+            typedef struct block_choice {
     size_t panels; /* at once */
     vf_block_fn at_once, single;
 } block_choice;
 
 static const block_choice packed_blocks[VF_ROWS + 1] = {
 #ifdef __AVX512F__
-    [1] = {4, packed_block_1_4, packed_block_1_1}, [2] = {4, packed_block_2_4, packed_block_2_1},
-    [3] = {4, packed_block_3_4, packed_block_3_1}, [4] = {2, packed_block_4_2, packed_block_4_1},
-    [5] = {2, packed_block_5_2, packed_block_5_1}, [6] = {1, packed_block_6_1, packed_block_6_1},
-    [7] = {1, packed_block_7_1, packed_block_7_1}, [8] = {1, packed_block_8_1, packed_block_8_1},
-    [9] = {1, packed_block_9_1, packed_block_9_1}, [10] = {1, packed_block_10_1, packed_block_10_1},
-    [11] = {1, packed_block_11_1, packed_block_11_1}, [12] = {1, packed_block_12_1, packed_block_12_1},
+    [1] = {4, packed_block_1_4, packed_block_1_1},
+    [2] = {4, packed_block_2_4, packed_block_2_1},
+    [3] = {4, packed_block_3_4, packed_block_3_1},
+    [4] = {2, packed_block_4_2, packed_block_4_1},
+    [5] = {2, packed_block_5_2, packed_block_5_1},
+    [6] = {1, packed_block_6_1, packed_block_6_1},
+    [7] = {1, packed_block_7_1, packed_block_7_1},
+    [8] = {1, packed_block_8_1, packed_block_8_1},
+    [9] = {1, packed_block_9_1, packed_block_9_1},
+    [10] = {1, packed_block_10_1, packed_block_10_1},
+    [11] = {1, packed_block_11_1, packed_block_11_1},
+    [12] = {1, packed_block_12_1, packed_block_12_1},
 #else
-    [1] = {4, packed_block_1_4, packed_block_1_1}, [2] = {2, packed_block_2_2, packed_block_2_1},
-    [3] = {2, packed_block_3_2, packed_block_3_1}, [4] = {1, packed_block_4_1, packed_block_4_1},
-    [5] = {1, packed_block_5_1, packed_block_5_1}, [6] = {1, packed_block_6_1, packed_block_6_1},
+    [1] = {4, packed_block_1_4, packed_block_1_1},
+    [2] = {2, packed_block_2_2, packed_block_2_1},
+    [3] = {2, packed_block_3_2, packed_block_3_1},
+    [4] = {1, packed_block_4_1, packed_block_4_1},
+    [5] = {1, packed_block_5_1, packed_block_5_1},
+    [6] = {1, packed_block_6_1, packed_block_6_1},
 #endif
 };
 
@@ -92,8 +98,7 @@ static size_t gemm_workspace_as(size_t rows, size_t depth, bool bf16)
 /* ---- A: one strip of rows x depth as [depth][rows], four rows at a time ---- */
 /* Columns [k, k + some) of the strip. Each column is written in whole quads: what stands behind its
  * last row is written again with the next column, or is slack. */
-PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, size_t rows, const size_t quads,
-                                   size_t some, const bool bf16)
+PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, size_t rows, const size_t quads, size_t some, const bool bf16)
 {
     vf q[3][4];
     vm m = vm_first(some);
@@ -118,8 +123,7 @@ PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, si
     }
 }
 
-PL_ALWAYS_INLINE void pack_strip_as(float *out, const float *a, size_t stride, size_t rows, const size_t quads,
-                                    size_t depth, const bool bf16)
+PL_ALWAYS_INLINE void pack_strip_as(float *out, const float *a, size_t stride, size_t rows, const size_t quads, size_t depth, const bool bf16)
 {
     size_t k = 0;
     for (; k + VF_LANES <= depth; k += VF_LANES)
@@ -162,10 +166,10 @@ static void copy_tile(float *to, size_t to_stride, const float *from, size_t fro
 
 typedef struct gemm_step {
     const pl_gemm *g;
-    size_t row, rows;   /* the row block */
-    size_t depth;       /* of the depth block */
-    const float *a;     /* packed */
-    const float *b;     /* at the depth block of the first panel */
+    size_t row, rows; /* the row block */
+    size_t depth;     /* of the depth block */
+    const float *a;   /* packed */
+    const float *b;   /* at the depth block of the first panel */
     size_t b_panel;
     float *tile;
     bool go_on, last;
@@ -182,8 +186,13 @@ static void run_panels(const gemm_step *s, size_t panel, size_t panels)
         size_t from = vf_strip_start(s->rows, strips, i), rows = vf_strip_start(s->rows, strips, i + 1) - from;
         const block_choice *choice = &packed_blocks[rows];
         float *c = g->c + (s->row + from) * g->c_stride + column;
-        vf_block x = {.depth = s->depth, .a = s->a + from * s->depth, .b = s->b, .b_panel = s->b_panel,
-                      .c = whole ? c : s->tile, .c_stride = whole ? g->c_stride : VF_PANEL, .go_on = s->go_on};
+        vf_block x = {.depth = s->depth,
+            .a = s->a + from * s->depth,
+            .b = s->b,
+            .b_panel = s->b_panel,
+            .c = whole ? c : s->tile,
+            .c_stride = whole ? g->c_stride : VF_PANEL,
+            .go_on = s->go_on};
         x.ahead = (const char *)(s->b + panels * s->b_panel) + i * (s->depth / VF_DEPTH_STEP) * 128;
         if (s->last && g->act == PL_ACT_NONE && whole) {
             x.finish = true;
@@ -220,8 +229,13 @@ PL_ALWAYS_INLINE void gemm_as(const pl_gemm *g, void *workspace, size_t first_pa
     size_t whole_panels = pl_min(last_panel, g->columns / VF_PANEL), b_panel = g->depth * VF_PANEL;
     for (size_t row = 0; row < g->rows; row += cut.rows)
         for (size_t k = 0; k < g->depth || k == 0; k += cut.depth) {
-            gemm_step s = {.g = g, .row = row, .rows = pl_min(cut.rows, g->rows - row), .a = a, .tile = tile,
-                           .depth = pl_min(cut.depth, g->depth - k), .go_on = g->go_on || k > 0};
+            gemm_step s = {.g = g,
+                .row = row,
+                .rows = pl_min(cut.rows, g->rows - row),
+                .a = a,
+                .tile = tile,
+                .depth = pl_min(cut.depth, g->depth - k),
+                .go_on = g->go_on || k > 0};
             s.last = g->last && k + s.depth == g->depth;
             pack_a(a, g, row, s.rows, k, s.depth, bf16);
             for (size_t p = first_panel, n; p < last_panel; p += n) {
@@ -273,36 +287,29 @@ PL_ALWAYS_INLINE void pack_as(const pl_pack *p, bool bf16)
         size_t skip = column < p->first_column ? p->first_column - column : 0; /* another's columns */
         vm m = vm_between(skip, VF_LANES);
         switch (p->type) {
-        case PL_F16:
-            pack_half_panel(p, column, m, bf16, PL_F16);
-            break;
-        case PL_BF16:
-            pack_half_panel(p, column, m, bf16, PL_BF16);
-            break;
-        case PL_F64:
-            pack_half_panel(p, column, m, bf16, PL_F64);
-            break;
-        default:
-            pack_half_panel(p, column, m, bf16, PL_F32);
+        case PL_F16: pack_half_panel(p, column, m, bf16, PL_F16); break;
+        case PL_BF16: pack_half_panel(p, column, m, bf16, PL_BF16); break;
+        case PL_F64: pack_half_panel(p, column, m, bf16, PL_F64); break;
+        default: pack_half_panel(p, column, m, bf16, PL_F32);
         }
     }
 }
 
 /* ---- the entries of a table ---- */
-#define VF_GEMM_ENTRIES(isa)                                                                       \
+#define VF_GEMM_ENTRIES(isa)                                                                                             \
     size_t pl__##isa##_packed_bytes_f32(size_t columns, size_t depth) { return packed_bytes_as(columns, depth, false); } \
     size_t pl__##isa##_packed_bytes_bf16(size_t columns, size_t depth) { return packed_bytes_as(columns, depth, true); } \
-    void pl__##isa##_pack_f32(const pl_pack *p) { pack_as(p, false); }                             \
-    void pl__##isa##_pack_bf16(const pl_pack *p) { pack_as(p, true); }                             \
-    size_t pl__##isa##_gemm_workspace_f32(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, false); } \
-    size_t pl__##isa##_gemm_workspace_bf16(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, true); } \
-    void pl__##isa##_gemm_f32(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel) \
-    {                                                                                              \
-        gemm_as(g, workspace, first_panel, last_panel, false);                                     \
-    }                                                                                              \
-    void pl__##isa##_gemm_bf16(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel) \
-    {                                                                                              \
-        gemm_as(g, workspace, first_panel, last_panel, true);                                      \
+    void pl__##isa##_pack_f32(const pl_pack *p) { pack_as(p, false); }                                                   \
+    void pl__##isa##_pack_bf16(const pl_pack *p) { pack_as(p, true); }                                                   \
+    size_t pl__##isa##_gemm_workspace_f32(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, false); }   \
+    size_t pl__##isa##_gemm_workspace_bf16(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, true); }   \
+    void pl__##isa##_gemm_f32(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)                  \
+    {                                                                                                                    \
+        gemm_as(g, workspace, first_panel, last_panel, false);                                                           \
+    }                                                                                                                    \
+    void pl__##isa##_gemm_bf16(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)                 \
+    {                                                                                                                    \
+        gemm_as(g, workspace, first_panel, last_panel, true);                                                            \
     }
 
 #endif

@@ -7,10 +7,7 @@
 #include "device/device.h"
 
 /* In this order of operands a NaN stays one. */
-PL_ALWAYS_INLINE vf vf_clip(vf x, float least, float most)
-{
-    return vf_min(vf_set(most), vf_max(vf_set(least), x));
-}
+PL_ALWAYS_INLINE vf vf_clip(vf x, float least, float most) { return vf_min(vf_set(most), vf_max(vf_set(least), x)); }
 
 /* Horner's scheme in N vectors at once, so that one's latency hides behind the others. */
 PL_ALWAYS_INLINE void vf_horner(const float *c, int count, const vf *x, vf *p, int n)
@@ -155,35 +152,21 @@ PL_ALWAYS_INLINE vf vf_relu(vf x) { return vf_max(vf_zero(), x); } /* a NaN stay
 PL_ALWAYS_INLINE vf vf_act(pl_act act, vf x)
 {
     switch (act) {
-    case PL_ACT_GELU:
-        return vf_gelu(x);
-    case PL_ACT_GELU_10:
-        return vf_clip(vf_gelu(x), -10.0f, 10.0f);
+    case PL_ACT_GELU: return vf_gelu(x);
+    case PL_ACT_GELU_10: return vf_clip(vf_gelu(x), -10.0f, 10.0f);
     case PL_ACT_GELU_NEW:
-    case PL_ACT_GELU_FAST:
-        return vf_gelu_new(x);
-    case PL_ACT_QUICK_GELU:
-        return vf_mul(x, vf_sigmoid(vf_mul(vf_set(PL_QUICK_GELU_SLOPE), x)));
-    case PL_ACT_RELU:
-        return vf_relu(x);
-    case PL_ACT_RELU2:
-        return vf_mul(vf_relu(x), vf_relu(x));
-    case PL_ACT_RELU6:
-        return vf_clip(x, 0.0f, 6.0f);
-    case PL_ACT_LEAKY_RELU:
-        return vf_pick(vf_less(vf_zero(), x), x, vf_mul(vf_set(PL_LEAK), x));
-    case PL_ACT_SILU:
-        return vf_mul(x, vf_sigmoid(x));
-    case PL_ACT_MISH:
-        return vf_mish(x);
-    case PL_ACT_LAPLACE:
-        return vf_laplace(x);
-    case PL_ACT_SIGMOID:
-        return vf_sigmoid(x);
-    case PL_ACT_TANH:
-        return vf_tanh(x);
-    default:
-        return x;
+    case PL_ACT_GELU_FAST: return vf_gelu_new(x);
+    case PL_ACT_QUICK_GELU: return vf_mul(x, vf_sigmoid(vf_mul(vf_set(PL_QUICK_GELU_SLOPE), x)));
+    case PL_ACT_RELU: return vf_relu(x);
+    case PL_ACT_RELU2: return vf_mul(vf_relu(x), vf_relu(x));
+    case PL_ACT_RELU6: return vf_clip(x, 0.0f, 6.0f);
+    case PL_ACT_LEAKY_RELU: return vf_pick(vf_less(vf_zero(), x), x, vf_mul(vf_set(PL_LEAK), x));
+    case PL_ACT_SILU: return vf_mul(x, vf_sigmoid(x));
+    case PL_ACT_MISH: return vf_mish(x);
+    case PL_ACT_LAPLACE: return vf_laplace(x);
+    case PL_ACT_SIGMOID: return vf_sigmoid(x);
+    case PL_ACT_TANH: return vf_tanh(x);
+    default: return x;
     }
 }
 

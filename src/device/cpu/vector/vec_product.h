@@ -35,8 +35,8 @@ typedef struct vf_block {
 
 enum { VF_DEPTH_STEP = 4, VF_A_AHEAD = 8 * VF_DEPTH_STEP };
 
-PL_ALWAYS_INLINE void vf_block_step(const int rows, const int vectors, vf chain[VF_ROWS][8], const float *a,
-                                    const size_t a_row, const float *b, const size_t b_panel)
+PL_ALWAYS_INLINE void vf_block_step(
+    const int rows, const int vectors, vf chain[VF_ROWS][8], const float *a, const size_t a_row, const float *b, const size_t b_panel)
 {
     vf w[8];
 #pragma GCC unroll 8
@@ -68,8 +68,7 @@ PL_ALWAYS_INLINE void vf_block_start(const int rows, const int vectors, const vf
     }
 }
 
-PL_ALWAYS_INLINE void vf_block_end(const int rows, const int vectors, const bool weights, const vf_block *x,
-                                   vf chain[VF_ROWS][8])
+PL_ALWAYS_INLINE void vf_block_end(const int rows, const int vectors, const bool weights, const vf_block *x, vf chain[VF_ROWS][8])
 {
     if (weights && x->finish && x->bias) {
 #pragma GCC unroll 8
@@ -85,8 +84,7 @@ PL_ALWAYS_INLINE void vf_block_end(const int rows, const int vectors, const bool
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
             for (int j = 0; j < vectors; j++)
-                chain[r][j] = vf_add(chain[r][j], vf_load(x->residual + (size_t)r * x->residual_stride +
-                                                          (size_t)j * VF_LANES));
+                chain[r][j] = vf_add(chain[r][j], vf_load(x->residual + (size_t)r * x->residual_stride + (size_t)j * VF_LANES));
     }
     if (weights && x->finish) {
 #pragma GCC unroll 16
@@ -112,8 +110,7 @@ PL_ALWAYS_INLINE void vf_block_end(const int rows, const int vectors, const bool
 /* The constants (all but x) make each use a kernel of its own, with every accumulator in a register.
  * With weights, every four steps of depth ask for the lines of packed A some steps on, for two lines
  * of x->ahead (into the second cache), and towards the end for a row of x->touch. */
-PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool weights, const vf_block *x,
-                                   const size_t a_row, const size_t a_step)
+PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool weights, const vf_block *x, const size_t a_row, const size_t a_step)
 {
     vf chain[VF_ROWS][8];
     vf_block_start(rows, vectors, x, chain);
@@ -132,7 +129,7 @@ PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool
             ahead += 128;
             _mm_prefetch((const char *)touch, _MM_HINT_T0);
             _mm_prefetch((const char *)(touch + VF_LANES), _MM_HINT_T0);
-            touch += left <= (size_t)(VF_DEPTH_STEP * (rows + 8)) ? x->touch_stride : 0;
+            touch += left / VF_DEPTH_STEP <= (size_t)rows + 8 ? x->touch_stride : 0;
         }
 #pragma GCC unroll 4
         for (int i = 0; i < VF_DEPTH_STEP; i++)

@@ -25,8 +25,7 @@ PL_ALWAYS_INLINE vf norm_load(const norm_rows *w, int r, size_t at, vm m, bool w
 }
 
 /* One vector's part of each row's sum, or of its sum of squares about the mean. */
-PL_ALWAYS_INLINE void norm_add(const norm_rows *w, const int n, bool squares, size_t at, vm m, bool whole, vf_sum *sum,
-                               size_t lane)
+PL_ALWAYS_INLINE void norm_add(const norm_rows *w, const int n, bool squares, size_t at, vm m, bool whole, vf_sum *sum, size_t lane)
 {
     for (int r = 0; r < n; r++) {
         vf v = norm_load(w, r, at, m, whole);
@@ -133,20 +132,15 @@ static vf pool_max(const float *x, size_t stride, size_t rows, vm m)
 
 static vf pool_columns(pl_pooling mode, const float *x, size_t stride, size_t rows, vm m)
 {
+    uint64_t weights = (uint64_t)rows * (rows + 1) / 2; /* 1 + 2 + ... */
     switch (mode) {
-    case PL_POOL_MEAN:
-        return vf_div(pool_sum(x, stride, rows, m, false), vf_set((float)rows));
-    case PL_POOL_SQRT_MEAN:
-        return vf_div(pool_sum(x, stride, rows, m, false), vf_set(sqrtf((float)rows)));
-    case PL_POOL_WEIGHTED_MEAN:
-        return vf_div(pool_sum(x, stride, rows, m, true), vf_set((float)((uint64_t)rows * (rows + 1) / 2)));
-    case PL_POOL_MAX:
-        return pool_max(x, stride, rows, m);
-    case PL_POOL_LAST:
-        return vf_load_at(x + (rows - 1) * stride, m);
+    case PL_POOL_MEAN: return vf_div(pool_sum(x, stride, rows, m, false), vf_set((float)rows));
+    case PL_POOL_SQRT_MEAN: return vf_div(pool_sum(x, stride, rows, m, false), vf_set(sqrtf((float)rows)));
+    case PL_POOL_WEIGHTED_MEAN: return vf_div(pool_sum(x, stride, rows, m, true), vf_set((float)weights));
+    case PL_POOL_MAX: return pool_max(x, stride, rows, m);
+    case PL_POOL_LAST: return vf_load_at(x + (rows - 1) * stride, m);
     case PL_POOL_CLS:
-    case PL_POOLING_COUNT:
-        break;
+    case PL_POOLING_COUNT: break;
     }
     return vf_load_at(x, m);
 }
@@ -216,17 +210,10 @@ PL_ALWAYS_INLINE void widen_as(float *out, const void *in, pl_dtype type, size_t
 static void widen_all(float *out, const void *in, pl_dtype type, size_t n)
 {
     switch (type) {
-    case PL_F16:
-        widen_as(out, in, PL_F16, n);
-        break;
-    case PL_BF16:
-        widen_as(out, in, PL_BF16, n);
-        break;
-    case PL_F64:
-        widen_as(out, in, PL_F64, n);
-        break;
-    default:
-        widen_as(out, in, PL_F32, n);
+    case PL_F16: widen_as(out, in, PL_F16, n); break;
+    case PL_BF16: widen_as(out, in, PL_BF16, n); break;
+    case PL_F64: widen_as(out, in, PL_F64, n); break;
+    default: widen_as(out, in, PL_F32, n);
     }
 }
 
