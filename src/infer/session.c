@@ -11,6 +11,20 @@ enum { LINE = 64, HUGE_PAGE = 2 << 20 };
 static uint64_t back_reserve(const pl_plan *p) { return p->sizes.back + (p->knobs.huge ? HUGE_PAGE : 0); }
 uint64_t pl__virtual_bytes(const pl_plan *p) { return p->sizes.front + back_reserve(p) + pl_ledger_at(&p->ledger, PL_MOMENT_OPEN); }
 
+/* A small plan is touched whole at once: its peak is the plan's from the first moment on, and a
+ * machine that cannot give it says so now. A large one is touched as it is used, so that a small job
+ * under a large limit stays small. */
+static void touch_if_small(const pl_plan *p, char *front, char *back)
+{
+    enum { SMALL = 16 << 20, PAGE = 4096 };
+    if (p->sizes.front + p->sizes.back > SMALL)
+        return;
+    for (uint64_t at = 0; at < p->sizes.front; at += PAGE)
+        *(volatile char *)(front + at) = 0;
+    for (uint64_t at = 0; at < p->sizes.back; at += PAGE)
+        *(volatile char *)(back + at) = 0;
+}
+
 static pl_status map_all(const pl_plan *p, pl_session **out, pl_error *e)
 {
     char *front = pl_os_map(p->sizes.front);
@@ -23,6 +37,8 @@ static pl_status map_all(const pl_plan *p, pl_session **out, pl_error *e)
         pl_os_unmap(front, p->sizes.front);
         return pl_fail_no_memory(e, reserve, "arena");
     }
+    if (!p->knobs.huge)
+        touch_if_small(p, front, back);
     /* the session itself is the first piece of the window */
     pl_session *s = (pl_session *)(void *)front;
     memset(s, 0, sizeof *s);
