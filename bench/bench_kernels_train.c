@@ -378,6 +378,8 @@ int main(int argc, char **argv)
     memory += HUGE - (uintptr_t)memory % HUGE;
     madvise(memory, MEMORY, MADV_HUGEPAGE);
     bench b = {isa, pl_kernels_of(isa, compute), pl_train_kernels_of(isa, compute), argc > 2 ? argv[2] : NULL, memory, MEMORY};
+    pl_fp_state state;
+    b.k->enter(&state);
     printf("%s, %s\n", b.k->name, pl_dtype_name(b.k->compute));
     static const size_t products[][3] = {{384, 384, 512}, {1152, 384, 512}, {1536, 384, 512}, {384, 1536, 512}, {384, 384, 1024}, {1152, 384, 1024},
         {1536, 384, 1024}, {384, 1536, 1024}, {384, 384, 128}, {768, 768, 512}, {3072, 768, 512}, {768, 3072, 512}, {2, 384, 32}};
@@ -389,5 +391,6 @@ int main(int argc, char **argv)
     bench_attention(b, 128, 12, 64);
     bench_attention(b, 512, 16, 64);
     bench_rows(b);
+    b.k->leave(&state);
     return 0;
 }

@@ -8,8 +8,18 @@ const pl_train_kernels *pl_train_kernels_of(pl_isa isa, pl_dtype compute)
     bool bf16 = compute == PL_BF16;
     switch (isa) {
     case PL_ISA_AMX:
+#ifdef PL_HAVE_AMX
+        if (bf16)
+            return &pl__train_amx;
+#endif
+        return bf16 ? &pl__train_avx512_bf16_by_f32 : &pl__train_avx512_f32;
     case PL_ISA_AVX512_BF16:
-    case PL_ISA_AVX512: return bf16 ? &pl__train_avx512_bf16 : &pl__train_avx512_f32;
+#ifdef PL_HAVE_AVX512_BF16
+        if (bf16)
+            return &pl__train_avx512_bf16;
+#endif
+        return bf16 ? &pl__train_avx512_bf16_by_f32 : &pl__train_avx512_f32;
+    case PL_ISA_AVX512: return bf16 ? &pl__train_avx512_bf16_by_f32 : &pl__train_avx512_f32;
     case PL_ISA_AVX2: return bf16 ? &pl__train_avx2_bf16 : &pl__train_avx2_f32;
     case PL_ISA_REFERENCE:
     case PL_ISA_COUNT: break;

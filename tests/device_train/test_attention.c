@@ -153,6 +153,30 @@ static void test_large(void **state)
     }
 }
 
+/* The tables that promise their bits for themselves alone: without dropout inference's bits, with it
+ * those of f32, whose kernels they take. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    dice d = {45};
+    for (int isa = PL_ISA_AVX512_BF16; isa < PL_ISA_COUNT; isa++)
+        for (int i = 0; i < 10 && pl_isa_present() >> isa & 1; i++) {
+            pair p = {pl_kernels_of((pl_isa)isa, PL_BF16), pl_train_kernels_of((pl_isa)isa, PL_BF16)};
+            pair f32 = {pl_kernels_of(PL_ISA_AVX512, PL_F32), pl_train_kernels_of(PL_ISA_AVX512, PL_F32)};
+            job j = job_make(&d, 3, 1, 90, 2, dice_between(&d, 1, 70), false);
+            pl_fp_state fp;
+            p.k->enter(&fp);
+            answers got = run(&d, p, &j), want = run(&d, f32, &j);
+            p.k->leave(&fp);
+            if (j.drops)
+                floats_equal("out", p.k, got.out, want.out, j.rows * j.out_stride, false);
+            floats_equal("dq dk dv", p.k, got.dqkv, want.dqkv, j.rows * j.dqkv_stride, false);
+            answers_free(&got);
+            answers_free(&want);
+            job_free(&j);
+        }
+}
+
 /* ---- in double ---- */
 typedef struct exact {
     const job *j;
@@ -253,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

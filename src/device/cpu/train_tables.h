@@ -7,6 +7,9 @@
 
 extern const pl_train_kernels pl__train_reference_f32, pl__train_reference_bf16;
 extern const pl_train_kernels pl__train_avx2_f32, pl__train_avx2_bf16;
-extern const pl_train_kernels pl__train_avx512_f32, pl__train_avx512_bf16;
+extern const pl_train_kernels pl__train_avx512_f32, pl__train_avx512_bf16_by_f32;
+/* Defined as pl__avx512_bf16 and pl__amx_bf16 are; what is no product they take from pl__train_avx512_f32. */
+extern const pl_train_kernels pl__train_avx512_bf16;
+extern const pl_train_kernels pl__train_amx;
 
 #endif

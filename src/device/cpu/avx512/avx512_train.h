@@ -22,4 +22,9 @@ void pl__avx512_scatter_add(const pl_scatter *s, size_t first_column, size_t las
 void pl__avx512_adamw(const pl_adamw *a, size_t first, size_t last);
 double pl__avx512_sum_squares(const float *x, size_t n);
 
+/* What is no product of matrices: the part of a table that others of this width share. */
+#define PL_AVX512_TRAIN_ROWS                                                                                                                                \
+    .dropout = pl__avx512_dropout, .norm_backward = pl__avx512_norm_backward, .norm_gains = pl__avx512_norm_gains, .act_backward = pl__avx512_act_backward, \
+    .column_sum = pl__avx512_column_sum, .scatter_add = pl__avx512_scatter_add, .adamw = pl__avx512_adamw, .sum_squares = pl__avx512_sum_squares
+
 #endif
