@@ -21,8 +21,8 @@ bool pl__is_source(const pl__sight *v)
         "std::string", "str(e", "str(err", "match=", "pytest.", "grep ", "regex", "re.search(", "re.match(", ".find(", "contains(", "startswith", "includes(",
         "in str", "== \"", "!= \"", "== '", "<!--", "\"\"\"", "self.assert", "echo ", "fprintf", "std::cerr", "cout <<", "console.", "lambda", " import ",
         "return \"", "return '", "return (", "return f", "elif ", " in e.", "f\"", "mock", "side_effect", "/**", "/*", "strcmp", "strstr", "case CU", "=> \"",
-        "msg = ", "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "std::runtime_error", "new Error(", "panic!(", "bail!(", "anyhow!(",
-        "fmt.Errorf", "errors.New", "|| ", "if (", "if \"", "if '", "if not ", "if str"};
+        "msg = ", "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "throw_exception(", "_THROW(", "die(", "std::runtime_error", "new Error(",
+        "panic!(", "bail!(", "anyhow!(", "fmt.Errorf", "errors.New", "|| ", "if (", "if \"", "if '", "if not ", "if str"};
     if (pl__any(v->before, v->before_n + 1, words, PL_COUNT(words)) || code_of_frame(v->p))
         return true;
     for (size_t at = 0; at + 1 < v->before_n; at++)
@@ -30,6 +30,10 @@ bool pl__is_source(const pl__sight *v)
             return true;
     if (v->rest_n >= 5 && memcmp(v->rest, "case ", 5) == 0)
         return true;
+    if (pl__begins(v->after, "()") || pl__begins(v->after, ");") || strcmp(v->after, ",") == 0 || pl__begins(v->after, ", /*"))
+        return true;
+    if (pl__begins(v->after, "::") || (v->rest_n > 1 && v->rest[0] == '(' && v->rest[1] == '"'))
+        return true; /* ("NAME", "OTHER_NAME"), */
     static const char *const after[] = {
         ": return", " in str(", "\" in ", "' in ", "\" not in", "' not in", " in repr(", "\" in str", ") as e:", "\"));", "\"});"};
     return pl__any(v->after, v->after_n, after, PL_COUNT(after));
@@ -64,6 +68,10 @@ bool pl__is_document(const pl__sight *v, unsigned traits)
         return true;
     if (tabular(v))
         return true;
+    static const char *const tags[] = {"<p", "<a ", "<li", "<h", "<td", "<tr", "<code", "<pre", "<div", "<span", "<b>", "<em"};
+    for (size_t i = 0; i < PL_COUNT(tags); i++)
+        if (pl__begins(s, tags[i]))
+            return true;
     if (s[0] == '<' && v->rest_n > 2 && pl__letter(s[1]) && !pl__begins(s, "<class") && v->before[v->before_n - 1] == '>')
         return true;
     return pl__begins(s, "* ") || pl__begins(s, "- ") || pl__begins(s, "<li") || pl__begins(s, "<h") || pl__begins(s, "<p") || pl__begins(s, "+ ") ||
@@ -188,6 +196,8 @@ bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f
         return false; /* a limit on locked pages, not a shortage */
     if (goes_on(p, "instaticTLS"))
         return false; /* the loader's own small table */
+    if (pl__letter(w->key[w->key[0] == '^']) && pl__word(pl__touching(&v)))
+        return false; /* the end of a longer word */
     if ((w->traits & PL__COUNTED) && f->value[PL__COUNT] == 0)
         return false;
     if (w->traits & PL__SPECIAL)

@@ -167,6 +167,7 @@ void pl__look(const pl__place *p, pl__sight *v)
 char pl__touching(const pl__sight *v)
 {
     const pl__place *p = v->p;
-    bool apart = p->begin == p->line || p->s[p->begin - 1] == ' ' || p->s[p->begin - 1] == '\t';
-    return apart || v->before_n == 0 ? ' ' : v->before[v->before_n - 1];
+    bool apart = p->begin == p->line || (unsigned char)p->s[p->begin - 1] <= ' ';
+    bool escaped = !apart && p->begin - p->line > 1 && p->s[p->begin - 2] == '\\';
+    return apart || escaped || v->before_n == 0 ? ' ' : v->before[v->before_n - 1];
 }

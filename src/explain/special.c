@@ -152,6 +152,25 @@ static bool two_words(const pl__sight *v)
     return (last == ':' || last == '-' || last == ',') && pl__error_before(v);
 }
 
+/* memory.events, or a copy of it in a string of JSON; not in one of source code. */
+static bool counts_kills(const pl__sight *v)
+{
+    const pl__place *p = v->p;
+    size_t physical = p->line;
+    if (physical > 1 && p->s[physical - 2] == '\\') {
+        while (physical > 0 && p->s[physical - 1] != '\n' && p->line - physical < PL__SIDE)
+            physical--;
+        while (p->s[physical] == ' ' || p->s[physical] == '\t')
+            physical++;
+        if (p->s[physical] != '{' && p->s[physical] != '"')
+            return false;
+    }
+    bool string = v->before_n > 0 && v->before[v->before_n - 1] == '"';
+    if (string && v->before[0] != '{' && v->before[0] != '[')
+        return false;
+    return v->after_n == 0 && (v->rest_n == 0 || pl__exact(v->before, v->before_n, "memory.") || pl__exact(v->before, v->before_n, "cgroup"));
+}
+
 bool pl__special(const pl__wording *w, const pl__sight *v, const pl__figures *f)
 {
     const char *name = w->name;
@@ -166,7 +185,7 @@ bool pl__special(const pl__wording *w, const pl__sight *v, const pl__figures *f)
     if (strcmp(name, "slurm-state") == 0)
         return slurm_state(v);
     if (strcmp(name, "cgroup-events") == 0)
-        return v->after_n == 0 && (v->rest_n == 0 || pl__exact(v->before, v->before_n, "memory.") || pl__exact(v->before, v->before_n, "cgroup"));
+        return counts_kills(v);
     if (strcmp(name, "alone") == 0 || strcmp(name, "lua") == 0)
         return two_words(v);
     if (strcmp(name, "ray-workers") == 0)

@@ -22,7 +22,7 @@ W("tf-dst", TENSORFLOW, HIDDEN, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK,
   "Dst tensor is not ^initialized", "device:GPU:{device}", "a copy to the GPU found no room")
 W("xla-while", JAX, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "Out of ^memory while trying to allocate {requested}", "device ordinal {device}", "XLA: the program's temporaries do not fit")
-W("xla-allocating", JAX, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "EXHAUSTED: Out of ^memory allocating {requested}", "", "XLA: a buffer does not fit")
+W("xla-allocating", JAX, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "RESOURCE_EXHAUSTED: Out of ^memory allocating {requested}", "", "XLA: a buffer does not fit")
 W("xla-request", JAX, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "Failed to ^allocate request for {n}{w}({requested}) on device ordinal {device}", "", "XLA: a buffer does not fit")
 W("tpu-hbm", JAX, DEVICE, CAPACITY, PL__GPU, PL__PLAIN,
@@ -138,7 +138,7 @@ W("ray-threshold", OTHER, KILLED, HOST, PL__KILL, PL__PLAIN | PL__WEAK, "exceeds
 W("ray-workers", OTHER, KILLED, HOST, PL__KILL, PL__PLAIN | PL__SPECIAL,
   "Workers (tasks / actors) killed due to memory ^pressure (OOM)", "", "Ray's memory monitor")
 W("ray-low", OTHER, KILLED, HOST, PL__KILL, PL__PLAIN,
-  "to avoid ^running out of memory", "Used memory ({process}) / total capacity ({capacity})", "Ray's memory monitor")
+  "killing latest task with {...}to avoid ^running out of memory", "Used memory ({process}) / total capacity ({capacity})", "Ray's memory monitor")
 W("dask-budget", OTHER, KILLED, LIMIT, PL__KILL, PL__PLAIN, "^exceeded {n}% memory budget", "(pid={pid})", "Dask restarts a worker")
 /* clang-format on */
 #endif
