@@ -50,11 +50,11 @@ typedef struct pl_dropout_rows {
  *   ds_ij = p_ij (dp_ij - sum_j p_ij dp_ij)   dq_i = scale sum_j ds_ij k_j   dk_j = scale sum_i ds_ij q_i
  * each sum a chain in key (or query) order, the sum over j the fixed 32-lane tree. */
 typedef struct pl_attention_train {
-    pl_attention f;             /* q, k, v, out (forward only) and the units */
-    const pl_dropout *dropout;  /* or NULL */
-    const float *dout;          /* [rows, heads * head_width] */
+    pl_attention f;            /* q, k, v, out (forward only) and the units */
+    const pl_dropout *dropout; /* or NULL */
+    const float *dout;         /* [rows, heads * head_width] */
     size_t dout_stride;
-    float *dq, *dk, *dv;        /* same layout, stride dqkv_stride */
+    float *dq, *dk, *dv; /* same layout, stride dqkv_stride */
     size_t dqkv_stride;
 } pl_attention_train;
 
@@ -62,13 +62,13 @@ typedef struct pl_attention_train {
  * Row kernel: stats[row] = {mean, 1 / sqrt(variance + eps)} and dx (which is the gradient of x and of
  * residual alike). Column kernel: dgain += dy xhat, dshift += dy, chains over the rows. */
 typedef struct pl_norm_train {
-    pl_norm f;        /* x, residual, gain, eps, width as forward; y and shift unused */
+    pl_norm f; /* x, residual, gain, eps, width as forward; y and shift unused */
     const float *dy;
     size_t dy_stride;
-    float *dx;        /* may be dy */
+    float *dx; /* may be dy */
     size_t dx_stride;
-    float (*stats)[2]; /* [rows] */
-    size_t rows;       /* column kernel */
+    float (*stats)[2];     /* [rows] */
+    size_t rows;           /* column kernel */
     float *dgain, *dshift; /* [width] */
     bool go_on;
 } pl_norm_train;

@@ -5,8 +5,13 @@
 
 static void pack_rows(pl_exec *x, const pl_load *l, char *base, const char *in, uint32_t first, uint32_t rows, uint64_t run)
 {
-    x->k->pack(&(pl_pack){.out = base + l->to, .first_column = l->first_column + first, .columns = rows, .depth = l->depth,
-                          .in = in, .in_stride = run, .type = (pl_dtype)l->type});
+    x->k->pack(&(pl_pack){.out = base + l->to,
+        .first_column = l->first_column + first,
+        .columns = rows,
+        .depth = l->depth,
+        .in = in,
+        .in_stride = run,
+        .type = (pl_dtype)l->type});
 }
 
 static void widen_rows(pl_exec *x, const pl_load *l, char *base, const char *in, uint32_t first, uint32_t rows, uint64_t run)

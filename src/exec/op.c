@@ -14,19 +14,13 @@ static void *at(const place *p, pl_operand o)
 {
     uint64_t row_bytes = (uint64_t)o.stride * sizeof(float);
     switch ((pl_space)o.space) {
-    case PL_SPACE_FIXED:
-        return p->x->arena + o.offset;
-    case PL_SPACE_SLAB:
-        return (char *)(uintptr_t)p->slab + o.offset;
-    case PL_SPACE_ROWS:
-        return p->x->arena + o.offset + p->tile->first_row * row_bytes;
-    case PL_SPACE_TEXTS:
-        return p->x->arena + o.offset + p->tile->first_text * row_bytes;
-    case PL_SPACE_THREAD:
-        return p->scratch + o.offset;
+    case PL_SPACE_FIXED: return p->x->arena + o.offset;
+    case PL_SPACE_SLAB: return (char *)(uintptr_t)p->slab + o.offset;
+    case PL_SPACE_ROWS: return p->x->arena + o.offset + p->tile->first_row * row_bytes;
+    case PL_SPACE_TEXTS: return p->x->arena + o.offset + p->tile->first_text * row_bytes;
+    case PL_SPACE_THREAD: return p->scratch + o.offset;
     case PL_SPACE_NONE:
-    case PL_SPACE_COUNT:
-        break;
+    case PL_SPACE_COUNT: break;
     }
     return NULL;
 }
@@ -75,41 +69,82 @@ void pl__op_run(pl_exec *x, const pl_op *op, const pl__tile *tile, const char *s
         return;
     case PL_CODE_EMBED_SUM:
         cut(rows, share, &first, &last);
-        k->embed_sum(&(pl_embed_sum){.width = op->columns, .x = at(&p, op->a), .stride = op->a.stride, .position = at(&p, op->b),
-                                     .positions = x->pass->positions + tile->first_row, .type = at(&p, op->c),
-                                     .types = op->c.space == PL_SPACE_NONE ? NULL : x->pass->types + tile->first_row}, first, last);
+        k->embed_sum(&(pl_embed_sum){.width = op->columns,
+                         .x = at(&p, op->a),
+                         .stride = op->a.stride,
+                         .position = at(&p, op->b),
+                         .positions = x->pass->positions + tile->first_row,
+                         .type = at(&p, op->c),
+                         .types = op->c.space == PL_SPACE_NONE ? NULL : x->pass->types + tile->first_row},
+            first, last);
         return;
     case PL_CODE_NORM:
         cut(units, share, &first, &last);
-        k->norm(&(pl_norm){.width = op->columns, .x = at(&p, op->a), .x_stride = op->a.stride, .y = at(&p, op->a), .y_stride = op->a.stride,
-                           .gain = at(&p, op->b), .shift = at(&p, op->c), .eps = op->scalar}, first, last);
+        k->norm(&(pl_norm){.width = op->columns,
+                    .x = at(&p, op->a),
+                    .x_stride = op->a.stride,
+                    .y = at(&p, op->a),
+                    .y_stride = op->a.stride,
+                    .gain = at(&p, op->b),
+                    .shift = at(&p, op->c),
+                    .eps = op->scalar},
+            first, last);
         return;
     case PL_CODE_GEMM:
         cut((op->columns + k->panel - 1) / k->panel, share, &first, &last);
-        k->gemm(&(pl_gemm){.rows = units, .columns = op->columns, .depth = op->depth, .a = at(&p, op->b), .a_stride = op->b.stride,
-                           .b = at(&p, op->c), .c = at(&p, op->a), .c_stride = op->a.stride, .bias = at(&p, op->d), .residual = at(&p, op->e),
-                           .residual_stride = op->e.stride, .act = (pl_act)op->act, .go_on = op->go_on, .last = op->last,
-                           .a_type = (pl_dtype)op->b.type, .c_type = (pl_dtype)op->a.type}, workspace, first, last);
+        k->gemm(&(pl_gemm){.rows = units,
+                    .columns = op->columns,
+                    .depth = op->depth,
+                    .a = at(&p, op->b),
+                    .a_stride = op->b.stride,
+                    .b = at(&p, op->c),
+                    .c = at(&p, op->a),
+                    .c_stride = op->a.stride,
+                    .bias = at(&p, op->d),
+                    .residual = at(&p, op->e),
+                    .residual_stride = op->e.stride,
+                    .act = (pl_act)op->act,
+                    .go_on = op->go_on,
+                    .last = op->last,
+                    .a_type = (pl_dtype)op->b.type,
+                    .c_type = (pl_dtype)op->a.type},
+            workspace, first, last);
         return;
     case PL_CODE_ATTENTION: {
         size_t heads = op->columns / op->depth;
         cut(texts * heads, share, &first, &last);
-        k->attention(&(pl_attention){.texts = texts, .heads = heads, .head_width = op->depth, .starts = starts, .q = at(&p, op->b),
-                                     .k = at(&p, op->c), .v = at(&p, op->d), .stride = op->b.stride, .out = at(&p, op->a),
-                                     .out_stride = op->a.stride, .scale = op->scalar, .in_type = (pl_dtype)op->b.type, .out_type = (pl_dtype)op->a.type}, workspace, first, last);
+        k->attention(&(pl_attention){.texts = texts,
+                         .heads = heads,
+                         .head_width = op->depth,
+                         .starts = starts,
+                         .q = at(&p, op->b),
+                         .k = at(&p, op->c),
+                         .v = at(&p, op->d),
+                         .stride = op->b.stride,
+                         .out = at(&p, op->a),
+                         .out_stride = op->a.stride,
+                         .scale = op->scalar,
+                         .in_type = (pl_dtype)op->b.type,
+                         .out_type = (pl_dtype)op->a.type},
+            workspace, first, last);
         return;
     }
     case PL_CODE_POOL:
         cut(texts, share, &first, &last);
-        k->pool(&(pl_pool){.mode = (pl_pooling)op->pooling, .width = op->columns, .starts = starts, .x = at(&p, op->b), .x_stride = op->b.stride,
-                           .y = at(&p, op->a), .y_stride = op->a.stride}, first, last);
+        k->pool(&(pl_pool){.mode = (pl_pooling)op->pooling,
+                    .width = op->columns,
+                    .starts = starts,
+                    .x = at(&p, op->b),
+                    .x_stride = op->b.stride,
+                    .y = at(&p, op->a),
+                    .y_stride = op->a.stride},
+            first, last);
         return;
     case PL_CODE_UNIT_LENGTH:
         cut(units, share, &first, &last);
         k->unit_length(at(&p, op->a), op->a.stride, op->columns, first, last);
         return;
-    case PL_OPCODE_COUNT:
-        break;
+    case PL_OPCODE_COUNT: break;
     }
     assert(!"an opcode of the table");
 }

@@ -29,18 +29,18 @@ struct pl_exec {
     const pl_pass *pass;
     pl__tile *tiles; /* [tile_room] */
     uint32_t tile_count, tile_room;
-    uint32_t *starts;   /* [pass_texts + tile_room] behind the tiles' starts */
-    pl_gate *progress;  /* [tile_room]: stages done on a tile */
+    uint32_t *starts;      /* [pass_texts + tile_room] behind the tiles' starts */
+    pl_gate *progress;     /* [tile_room]: stages done on a tile */
     _Atomic uint64_t next; /* next (stage, tile) or tile to hand out */
-    pl_barrier barrier; /* of the members that share one tile */
-    bool together_ends; /* what member 0 saw, for all to agree */
+    pl_barrier barrier;    /* of the members that share one tile */
+    bool together_ends;    /* what member 0 saw, for all to agree */
     double last_tick;
 
     /* streamed slabs: the n-th streamed stage uses slot n % slot_count */
-    uint32_t *ordinal;     /* [stages] number among the streamed ones */
+    uint32_t *ordinal; /* [stages] number among the streamed ones */
     uint32_t streamed_count;
-    pl_gate loaded;        /* slabs that have been read in this pass */
-    pl_gate *freed;        /* [slot_count] streamed stages that are done with a slot: ordinal + 1 */
+    pl_gate loaded;         /* slabs that have been read in this pass */
+    pl_gate *freed;         /* [slot_count] streamed stages that are done with a slot: ordinal + 1 */
     _Atomic uint32_t *left; /* [slot_count] tiles that still need the slab in the slot */
 
     _Atomic uint64_t next_load; /* next stage or table to load at open */
@@ -70,8 +70,8 @@ void pl__op_run(pl_exec *x, const pl_op *op, const pl__tile *tile, const char *s
 
 /* Reads a load into `base` through the staging bytes. */
 pl_status pl__load_run(pl_exec *x, const pl_load *l, char *base, char *staging, uint64_t staging_bytes, pl_error *e);
-void pl__reader_run(pl_exec *x);     /* the reading member's part in a pass */
+void pl__reader_run(pl_exec *x);                    /* the reading member's part in a pass */
 void pl__load_members(pl_exec *x, unsigned member); /* a member's part in loading what stays */
-void pl__gates_release(pl_exec *x);  /* wakes every waiter of a pass that ends early */
+void pl__gates_release(pl_exec *x);                 /* wakes every waiter of a pass that ends early */
 
 #endif

@@ -2,10 +2,7 @@
 
 static const double GROW_AFTER = 30.0, GROW_SLACK = 0.25;
 
-void pl_governor_init(pl_governor *g, uint64_t begin, uint64_t floor)
-{
-    *g = (pl_governor){.begin = begin, .floor = floor, .limit = begin, .slack_since = -1};
-}
+void pl_governor_init(pl_governor *g, uint64_t begin, uint64_t floor) { *g = (pl_governor){.begin = begin, .floor = floor, .limit = begin, .slack_since = -1}; }
 
 bool pl_governor_ask(pl_governor *g, uint64_t bytes)
 {

@@ -6,10 +6,10 @@
 #include "os/os.h"
 
 typedef struct pl_governor {
-    uint64_t begin;  /* the limit the job began with */
-    uint64_t floor;  /* the least it can go on with */
-    uint64_t asked;  /* by someone: 0: no one; bounds `limit` until asked otherwise */
-    uint64_t limit;  /* in force */
+    uint64_t begin;     /* the limit the job began with */
+    uint64_t floor;     /* the least it can go on with */
+    uint64_t asked;     /* by someone: 0: no one; bounds `limit` until asked otherwise */
+    uint64_t limit;     /* in force */
     double slack_since; /* when there was first enough to grow; < 0: there is not */
 } pl_governor;
 

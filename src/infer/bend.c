@@ -85,7 +85,8 @@ void pl__bend_look(pl_session *s)
 
 static bool same_knobs(const pl_knobs *a, const pl_knobs *b)
 {
-    return a->slab == b->slab && a->resident == b->resident && a->slots == b->slots && a->tile_rows == b->tile_rows && a->pass_rows == b->pass_rows && a->huge == b->huge;
+    return a->slab == b->slab && a->resident == b->resident && a->slots == b->slots && a->tile_rows == b->tile_rows && a->pass_rows == b->pass_rows &&
+        a->huge == b->huge;
 }
 
 /* The plan it began with, where the limit allows it, else the best within the limit. */

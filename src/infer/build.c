@@ -13,6 +13,7 @@ pl_status pl_build_info(pl_write write, void *self, pl_error *e)
     for (unsigned i = 0; i < PL_ISA_COUNT; i++)
         if (present >> i & 1)
             n += snprintf(text + n, sizeof text - (size_t)n, " %s", pl_isa_name((pl_isa)i));
-    n += snprintf(text + n, sizeof text - (size_t)n, "; f32 by %s, bf16 by %s\n", pl_kernels_of(pl_isa_best(present, PL_F32), PL_F32)->name, pl_kernels_of(pl_isa_best(present, PL_BF16), PL_BF16)->name);
+    n += snprintf(text + n, sizeof text - (size_t)n, "; f32 by %s, bf16 by %s\n", pl_kernels_of(pl_isa_best(present, PL_F32), PL_F32)->name,
+        pl_kernels_of(pl_isa_best(present, PL_BF16), PL_BF16)->name);
     return s ? s : write(self, text, (size_t)n, e);
 }

@@ -90,7 +90,8 @@ pl_status pl_encoder_run(pl_encoder *x, const char *input, const pl_text *t, pl_
 {
     pl_text_view first = {t->text, t->text_bytes, t->text_cut}, second = {t->pair, t->pair_bytes, t->pair_cut};
     pl_error inner;
-    pl_status s = pl_tokenizer_encode(x->reading.tokenizer, x->workspace, x->workspace_bytes, &first, t->pair ? &second : NULL, x->reading.max_length, &x->encoding, &inner);
+    pl_status s = pl_tokenizer_encode(
+        x->reading.tokenizer, x->workspace, x->workspace_bytes, &first, t->pair ? &second : NULL, x->reading.max_length, &x->encoding, &inner);
     if (s)
         return t->line ? pl_fail(e, s, "%s: line %llu: %s", input, (unsigned long long)t->line, inner.text) : pl_fail(e, s, "%s: %s", input, inner.text);
     *out = (pl_tokens){x->encoding.count, x->encoding.ids, x->encoding.types, (const uint32_t(*)[2])x->encoding.offsets};

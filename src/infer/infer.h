@@ -19,8 +19,8 @@ pl_status pl__limit_choose(const pl_options *o, uint64_t *limit, char reason[PL_
 typedef struct pl__reading {
     pl_folder *folder;
     pl_tokenizer *tokenizer;
-    uint32_t max_length;  /* tokens a text, special ones included */
-    size_t text_bytes;    /* longest text taken whole */
+    uint32_t max_length; /* tokens a text, special ones included */
+    size_t text_bytes;   /* longest text taken whole */
 } pl__reading;
 
 struct pl_plan {
@@ -30,11 +30,11 @@ struct pl_plan {
     pl_plan_request request;
     pl_ledger_line held[25];
     pl_plan_found found;
-    pl_knobs knobs;        /* those of the plan: found.best, or a saved plan's */
+    pl_knobs knobs; /* those of the plan: found.best, or a saved plan's */
     bool fits;
     uint64_t peak;
     pl_plan_sizes sizes;
-    void *tables;          /* the program's */
+    void *tables; /* the program's */
     pl_program program;
     pl_ledger ledger;
     uint64_t limit;
@@ -42,7 +42,7 @@ struct pl_plan {
     pl_isa isa;
     pl_precision precision;
     const char *runtime_folder;
-    uint64_t digest;       /* of what the program depends on: family, dimensions, tensors */
+    uint64_t digest; /* of what the program depends on: family, dimensions, tensors */
     bool saved;
 };
 
@@ -75,18 +75,18 @@ typedef struct pl__window {
     uint32_t token_room, text_room; /* waiting */
     uint32_t *ids;                  /* [token_room] */
     uint8_t *types;
-    uint32_t *starts;               /* [text_room + 1] */
+    uint32_t *starts; /* [text_room + 1] */
     uint32_t texts, tokens;
     /* the pass: distinct texts only */
     uint32_t pass_rows, pass_texts; /* room */
     uint32_t *row_ids, *row_positions;
     uint8_t *row_types;
-    uint32_t *row_starts;           /* [pass_texts + 1] */
-    uint32_t *distinct;             /* [text_room] waiting text -> text of the pass */
-    uint32_t *table;                /* [table_size] hash -> text of the pass + 1 */
-    uint32_t table_size;            /* a power of two */
-    float *scores;                  /* [width] */
-    void *workspace;                /* the tokenizer's */
+    uint32_t *row_starts; /* [pass_texts + 1] */
+    uint32_t *distinct;   /* [text_room] waiting text -> text of the pass */
+    uint32_t *table;      /* [table_size] hash -> text of the pass + 1 */
+    uint32_t table_size;  /* a power of two */
+    float *scores;        /* [width] */
+    void *workspace;      /* the tokenizer's */
     size_t workspace_bytes;
 } pl__window;
 void pl__window_lay_out(pl__window *w, pl_carver *c, const pl__reading *r, uint32_t width, uint32_t longest, uint32_t pass_rows, uint32_t pass_texts);
@@ -96,7 +96,7 @@ void pl__window_drop(pl__window *w, uint32_t texts); /* the first ones, done */
 
 struct pl_session {
     const pl_plan *plan;
-    pl_program program;   /* in force: the plan's, or one made since */
+    pl_program program; /* in force: the plan's, or one made since */
     pl_knobs knobs;
     char *front, *back;
     uint64_t front_bytes, back_bytes;
@@ -109,15 +109,15 @@ struct pl_session {
     _Atomic bool busy, stop;
 
     /* going on with less */
-    pl_region region;         /* groups for planning again */
-    pl_plan_request request;  /* what the job already holds bounds it */
-    pl_ledger_line held[26];  /* the plan's, and the program it began with */
+    pl_region region;        /* groups for planning again */
+    pl_plan_request request; /* what the job already holds bounds it */
+    pl_ledger_line held[26]; /* the plan's, and the program it began with */
     void *scratch;
     pl_governor governor;
     pl_os_watch *watch;
     pl_os_view view;
     uint64_t floor;
-    _Atomic uint64_t asked;   /* by pl_shrink: bytes + 1, taken by the running call; 0: nothing */
+    _Atomic uint64_t asked; /* by pl_shrink: bytes + 1, taken by the running call; 0: nothing */
     _Atomic uint64_t limit, peak, bends;
 
     /* snapshot for progress */

@@ -2,10 +2,7 @@
 
 #include <limits.h>
 
-void pl_options_init(pl_options *options)
-{
-    *options = (pl_options){.size = sizeof *options};
-}
+void pl_options_init(pl_options *options) { *options = (pl_options){.size = sizeof *options}; }
 
 bool pl_size_parse(const char *text, uint64_t *bytes) { return pl_bytes_parse(text, bytes); }
 

@@ -30,10 +30,7 @@ pl_status pl__isa_choose(const pl_options *o, pl_dtype compute, pl_isa *isa, pl_
     return PL_OK;
 }
 
-static pl_os_view view_of(const pl_options *o)
-{
-    return (pl_os_view){"/proc", "/sys", o->environment ? o->environment->runtime_folder : NULL};
-}
+static pl_os_view view_of(const pl_options *o) { return (pl_os_view){"/proc", "/sys", o->environment ? o->environment->runtime_folder : NULL}; }
 
 pl_status pl__limit_choose(const pl_options *o, uint64_t *limit, char reason[PL__REASON_BYTES], pl_error *e)
 {
@@ -100,7 +97,7 @@ static pl_status open_model(pl_plan *p, const char *model, const pl_options *o, 
     uint32_t ids = s ? 0 : pl_tokenizer_ids(p->reading.tokenizer);
     if (!s && ids > p->model.vocabulary)
         return pl_fail(e, PL_BAD_INPUT, "%s: the tokenizer has ids up to %u, the model's vocab_size is %llu; they do not belong together",
-                       pl_folder_path(p->reading.folder), ids - 1, (unsigned long long)p->model.vocabulary);
+            pl_folder_path(p->reading.folder), ids - 1, (unsigned long long)p->model.vocabulary);
     return s;
 }
 
@@ -318,7 +315,7 @@ pl_status pl_plan_refusal(const pl_plan *p, pl_error *e)
     char limit[32], least[32], with[32];
     uint64_t floor = pl_plan_floor(p);
     pl_fail(e, PL_NO_FIT, "%s: does not fit: the limit is %llu bytes (%s, %s), the smallest that works is %llu bytes (%s)", pl_folder_path(p->reading.folder),
-            (unsigned long long)p->limit, pl_bytes_text(p->limit, limit), p->reason, (unsigned long long)floor, pl_bytes_text(floor, least));
+        (unsigned long long)p->limit, pl_bytes_text(p->limit, limit), p->reason, (unsigned long long)floor, pl_bytes_text(floor, least));
     pl_hint(e, "--memory %llu runs it", (unsigned long long)floor);
     if (p->request.threads > 1)
         pl_hint(e, "--threads 1 needs %s at least", pl_bytes_text(floor_with(p, 1, p->request.longest), with));

@@ -12,7 +12,7 @@ typedef struct run {
     void *source_self;
     pl_status ended; /* PL_OK: more may come; PL_END; or the error with which the input ended */
     pl_error error;
-    bool beside;     /* reading while a pass computes */
+    bool beside; /* reading while a pass computes */
     uint64_t answered;
 } run;
 
@@ -46,7 +46,8 @@ static pl_status encode(run *r, const pl_text *t)
     pl__window *w = &s->window;
     pl_encoding out = {.ids = w->ids + w->tokens, .types = w->types + w->tokens, .capacity = w->token_room - w->tokens};
     pl_text_view first = {t->text, t->text_bytes, t->text_cut}, second = {t->pair, t->pair_bytes, t->pair_cut};
-    pl_status st = pl_tokenizer_encode(p->reading.tokenizer, w->workspace, w->workspace_bytes, &first, t->pair ? &second : NULL, p->reading.max_length, &out, &r->error);
+    pl_status st = pl_tokenizer_encode(
+        p->reading.tokenizer, w->workspace, w->workspace_bytes, &first, t->pair ? &second : NULL, p->reading.max_length, &out, &r->error);
     if (!st)
         st = check_types(&p->model, &out, &r->error);
     if (!st && out.count > p->request.longest)

@@ -26,8 +26,8 @@ static pl_status read_knobs(pl_json_doc d, saved_numbers *n, bool *huge, const c
         const char *key;
         uint64_t most, *out;
     } all[] = {{"slab_bytes", INT64_MAX, &n->slab}, {"resident_groups", UINT32_MAX, &n->resident}, {"slots", 16, &n->slots},
-               {"tile_rows", UINT32_MAX, &n->tile_rows}, {"window_rows", UINT32_MAX, &n->window_rows}, {"threads", UINT32_MAX, &n->threads},
-               {"max_length", UINT32_MAX, &n->max_length}, {"longest", UINT32_MAX, &n->longest}};
+        {"tile_rows", UINT32_MAX, &n->tile_rows}, {"window_rows", UINT32_MAX, &n->window_rows}, {"threads", UINT32_MAX, &n->threads},
+        {"max_length", UINT32_MAX, &n->max_length}, {"longest", UINT32_MAX, &n->longest}};
     pl_status s = PL_OK;
     for (size_t i = 0; i < PL_COUNT(all) && !s; i++)
         s = size_of(d, all[i].key, all[i].most, all[i].out, e);

@@ -79,7 +79,8 @@ static pl_status check_machine(const pl_plan *p, const pl_os_view *view, pl_erro
     pl_status s = pl_os_spare(view, &spare, e);
     if (s || !pl_os_process_memory(view, 0, &own) || spare.bytes + own.resident >= p->peak)
         return s;
-    pl_fail(e, PL_NO_FIT, "the plan needs %s, the machine can spare %s now (%s)", pl_bytes_text(p->peak, needs), pl_bytes_text(spare.bytes + own.resident, has), spare.reason);
+    pl_fail(e, PL_NO_FIT, "the plan needs %s, the machine can spare %s now (%s)", pl_bytes_text(p->peak, needs), pl_bytes_text(spare.bytes + own.resident, has),
+        spare.reason);
     return PL_NO_FIT;
 }
 
@@ -167,8 +168,13 @@ void pl_session_stats(const pl_session *s, pl_stats *out)
 {
     pl_exec_stats x;
     pl_exec_stats_get(s->exec, &x);
-    *out = (pl_stats){.texts = atomic_load(&s->texts), .tokens = atomic_load(&s->tokens), .distinct_texts = atomic_load(&s->distinct),
-                      .windows = atomic_load(&s->windows), .seconds = atomic_load(&s->seconds), .load_seconds = s->load_seconds, .read_bytes = x.read_bytes};
+    *out = (pl_stats){.texts = atomic_load(&s->texts),
+        .tokens = atomic_load(&s->tokens),
+        .distinct_texts = atomic_load(&s->distinct),
+        .windows = atomic_load(&s->windows),
+        .seconds = atomic_load(&s->seconds),
+        .load_seconds = s->load_seconds,
+        .read_bytes = x.read_bytes};
     const pl_phase_stats phases[] = {
         {"load", s->load_seconds, s->load_bytes},
         {"tokenize", s->tokenize_seconds, s->text_bytes},

@@ -16,8 +16,11 @@ static uint32_t power_of_two(uint32_t least)
 
 void pl__window_lay_out(pl__window *w, pl_carver *c, const pl__reading *r, uint32_t width, uint32_t longest, uint32_t pass_rows, uint32_t pass_texts)
 {
-    *w = (pl__window){.token_room = AHEAD * pass_rows + (uint32_t)pl_max(longest, r->max_length), .text_room = DUPLICATES * pass_texts,
-                      .pass_rows = pass_rows, .pass_texts = pass_texts, .table_size = power_of_two(2 * pass_texts)};
+    *w = (pl__window){.token_room = AHEAD * pass_rows + (uint32_t)pl_max(longest, r->max_length),
+        .text_room = DUPLICATES * pass_texts,
+        .pass_rows = pass_rows,
+        .pass_texts = pass_texts,
+        .table_size = power_of_two(2 * pass_texts)};
     w->ids = pl_carve(c, w->token_room * sizeof *w->ids);
     w->types = pl_carve(c, w->token_room * sizeof *w->types);
     w->starts = pl_carve(c, (w->text_room + 1) * sizeof *w->starts);
@@ -58,7 +61,7 @@ static uint32_t *find(pl__window *w, uint32_t i, bool *found)
     for (; w->table[at]; at = (at + 1) & (w->table_size - 1)) {
         uint32_t row = w->row_starts[w->table[at] - 1];
         *found = w->row_starts[w->table[at]] - row == n && memcmp(w->row_ids + row, w->ids + from, n * sizeof *w->ids) == 0 &&
-                 memcmp(w->row_types + row, w->types + from, n) == 0;
+            memcmp(w->row_types + row, w->types + from, n) == 0;
         if (*found)
             return &w->table[at];
     }

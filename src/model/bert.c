@@ -40,7 +40,8 @@ static pl_status body(pl__builder *b, uint32_t *x)
 
     pl__shape_axes(b, &shape);
     *x = pl__value(b, "hidden", PL_EXTENT_ROWS, shape.hidden_axis, 1);
-    s = pl__weight(b, (pl__want){true, vocabulary, shape.hidden}, &pl__emit(b, PL_OPERATOR_GATHER, PL_NO_VALUE, *x)->weight[0], "embeddings.word_embeddings.weight");
+    s = pl__weight(
+        b, (pl__want){true, vocabulary, shape.hidden}, &pl__emit(b, PL_OPERATOR_GATHER, PL_NO_VALUE, *x)->weight[0], "embeddings.word_embeddings.weight");
     pl_operator *sum = pl__emit(b, PL_OPERATOR_EMBED_SUM, *x, *x);
     if (!s)
         s = pl__weight(b, (pl__want){true, positions, shape.hidden}, &sum->weight[0], "embeddings.position_embeddings.weight");
@@ -49,8 +50,15 @@ static pl_status body(pl__builder *b, uint32_t *x)
     if (!s)
         s = pl__norm(b, *x, shape.eps, "embeddings.LayerNorm");
     static const pl__layer_names names = {
-        "encoder.layer", "attention.self.query", "attention.self.key", "attention.self.value",
-        "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm",
+        "encoder.layer",
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+        "attention.output.dense",
+        "attention.output.LayerNorm",
+        "intermediate.dense",
+        "output.dense",
+        "output.LayerNorm",
     };
     for (b->layer = 0; b->layer < layers && !s; b->layer++)
         s = pl__post_norm_layer(b, &names, &shape, x);

@@ -79,7 +79,8 @@ static pl_status check(pl__builder *b, pl__want want, const pl_tensor_view *t)
         shape_text(t, has);
         if (vector)
             return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: shape [%s], config.json says [%llu]", file, t->name, has, (unsigned long long)want.rows);
-        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: shape [%s], config.json says [%llu, %llu]", file, t->name, has, (unsigned long long)want.rows, (unsigned long long)want.columns);
+        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: shape [%s], config.json says [%llu, %llu]", file, t->name, has, (unsigned long long)want.rows,
+            (unsigned long long)want.columns);
     }
     if (t->type != PL_F32 && t->type != PL_F16 && t->type != PL_BF16 && t->type != PL_F64)
         return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: elements of type %s, weights must be F32, F16, BF16 or F64", file, t->name, pl_dtype_name(t->type));
@@ -105,26 +106,28 @@ static pl_status weight_named(pl__builder *b, pl__want want, const char *name, c
     const pl_tensor_view *t = find(b, want.base ? b->prefix : "", name);
     if (!t && want.base)
         t = find(b, "", name);
+    if (t && b->fresh_head && b->labels && !want.base && want.rows == b->labels && t->rank > 0 && t->shape[0] != want.rows)
+        t = NULL; /* a head for other labels */
     if (!t && b->fresh_head && b->phase == PL_PHASE_HEAD) {
         *out = fresh(b, want, name);
         return *out ? PL_OK : pl_fail_no_memory(b->e, sizeof **out, "a fresh head");
     }
     if (!t) {
-        pl_fail(b->e, PL_BAD_INPUT, "%s: no tensor %s%s among its weights, the %s model of config.json needs it",
-                pl_folder_path(b->model->folder), want.base ? b->prefix : "", name, b->model->family);
+        pl_fail(b->e, PL_BAD_INPUT, "%s: no tensor %s%s among its weights, the %s model of config.json needs it", pl_folder_path(b->model->folder),
+            want.base ? b->prefix : "", name, b->model->family);
         return PL_BAD_INPUT;
     }
     *out = t;
     return check(b, want, t);
 }
 
-#define FORMAT_NAME(name, format)                                                                  \
-    char name[NAME_BYTES];                                                                         \
-    do {                                                                                           \
-        va_list args;                                                                              \
-        va_start(args, format);                                                                    \
-        vsnprintf(name, sizeof name, format, args);                                                \
-        va_end(args);                                                                              \
+#define FORMAT_NAME(name, format)                   \
+    char name[NAME_BYTES];                          \
+    do {                                            \
+        va_list args;                               \
+        va_start(args, format);                     \
+        vsnprintf(name, sizeof name, format, args); \
+        va_end(args);                               \
     } while (0)
 
 pl_status pl__weight(pl__builder *b, pl__want want, const pl_tensor_view **out, const char *format, ...)
@@ -248,8 +251,8 @@ pl_status pl__shape_read(pl__builder *b, const char *hidden, const char *heads, 
     if (!s)
         s = pl__config_act(b, act, &out->act);
     if (!s && out->hidden % out->heads != 0)
-        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: %llu is not a multiple of %s (%llu)", b->config.path, hidden,
-                       (unsigned long long)out->hidden, heads, (unsigned long long)out->heads);
+        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: %llu is not a multiple of %s (%llu)", b->config.path, hidden, (unsigned long long)out->hidden, heads,
+            (unsigned long long)out->heads);
     return s;
 }
 

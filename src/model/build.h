@@ -22,12 +22,12 @@ typedef struct pl__builder {
 
 /* A family: how its config names it, and what emits it. */
 typedef struct pl__family {
-    const char *model_type;      /* config.json's model_type */
-    const char *prefix;          /* base_model_prefix and a dot */
-    const char *architecture;    /* "Bert": architectures are BertModel, BertForSequenceClassification */
-    const char *probe;           /* a tensor that every base model of the family has */
-    const char *head;            /* the classifier's weight, without prefix */
-    pl_status (*body)(pl__builder *b, uint32_t *x);                     /* rows: last hidden state */
+    const char *model_type;                                                /* config.json's model_type */
+    const char *prefix;                                                    /* base_model_prefix and a dot */
+    const char *architecture;                                              /* "Bert": architectures are BertModel, BertForSequenceClassification */
+    const char *probe;                                                     /* a tensor that every base model of the family has */
+    const char *head;                                                      /* the classifier's weight, without prefix */
+    pl_status (*body)(pl__builder *b, uint32_t *x);                        /* rows: last hidden state */
     pl_status (*classifier)(pl__builder *b, uint32_t x, uint32_t *logits); /* texts x labels */
 } pl__family;
 

@@ -26,15 +26,23 @@ static pl_status body(pl__builder *b, uint32_t *x)
 
     pl__shape_axes(b, &shape);
     *x = pl__value(b, "hidden", PL_EXTENT_ROWS, shape.hidden_axis, 1);
-    s = pl__weight(b, (pl__want){true, vocabulary, shape.hidden}, &pl__emit(b, PL_OPERATOR_GATHER, PL_NO_VALUE, *x)->weight[0], "embeddings.word_embeddings.weight");
+    s = pl__weight(
+        b, (pl__want){true, vocabulary, shape.hidden}, &pl__emit(b, PL_OPERATOR_GATHER, PL_NO_VALUE, *x)->weight[0], "embeddings.word_embeddings.weight");
     pl_operator *sum = pl__emit(b, PL_OPERATOR_EMBED_SUM, *x, *x);
     if (!s)
         s = pl__weight(b, (pl__want){true, positions, shape.hidden}, &sum->weight[0], "embeddings.position_embeddings.weight");
     if (!s)
         s = pl__norm(b, *x, EPS, "embeddings.LayerNorm");
     static const pl__layer_names names = {
-        "transformer.layer", "attention.q_lin", "attention.k_lin", "attention.v_lin",
-        "attention.out_lin", "sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm",
+        "transformer.layer",
+        "attention.q_lin",
+        "attention.k_lin",
+        "attention.v_lin",
+        "attention.out_lin",
+        "sa_layer_norm",
+        "ffn.lin1",
+        "ffn.lin2",
+        "output_layer_norm",
     };
     for (b->layer = 0; b->layer < layers && !s; b->layer++)
         s = pl__post_norm_layer(b, &names, &shape, x);
@@ -47,4 +55,5 @@ static pl_status classifier(pl__builder *b, uint32_t x, uint32_t *logits)
     return pl__classifier(b, &head, x, logits);
 }
 
-const pl__family pl__family_distilbert = {"distilbert", "distilbert.", "DistilBert", "embeddings.word_embeddings.weight", "classifier.weight", body, classifier};
+const pl__family pl__family_distilbert = {
+    "distilbert", "distilbert.", "DistilBert", "embeddings.word_embeddings.weight", "classifier.weight", body, classifier};

@@ -52,9 +52,11 @@ static bool has_head(const pl_folder *folder, const pl__family *family, const ch
 static pl_status refuse_head(pl__builder *b, const pl__family *family, const char *class)
 {
     if (class && strcmp(class, "Model") != 0)
-        pl_fail(b->e, PL_BAD_INPUT, "%s: architectures: %s%s has no head for classifying texts, %sForSequenceClassification would", b->config.path, family->architecture, class, family->architecture);
+        pl_fail(b->e, PL_BAD_INPUT, "%s: architectures: %s%s has no head for classifying texts, %sForSequenceClassification would", b->config.path,
+            family->architecture, class, family->architecture);
     else
-        pl_fail(b->e, PL_BAD_INPUT, "%s: a base model without a classifier, %s of a %sForSequenceClassification is needed", pl_folder_path(b->model->folder), family->head, family->architecture);
+        pl_fail(b->e, PL_BAD_INPUT, "%s: a base model without a classifier, %s of a %sForSequenceClassification is needed", pl_folder_path(b->model->folder),
+            family->head, family->architecture);
     pl_hint(b->e, "embed gives this model's embeddings; fine-tune it to get a classifier");
     return PL_BAD_INPUT;
 }
@@ -69,8 +71,12 @@ typedef struct ending {
 } ending;
 
 static const pl_pooling pooling_of[] = {
-    [PL_HUB_POOLING_CLS] = PL_POOL_CLS, [PL_HUB_POOLING_MAX] = PL_POOL_MAX, [PL_HUB_POOLING_MEAN] = PL_POOL_MEAN,
-    [PL_HUB_POOLING_SQRT_MEAN] = PL_POOL_SQRT_MEAN, [PL_HUB_POOLING_WEIGHTED_MEAN] = PL_POOL_WEIGHTED_MEAN, [PL_HUB_POOLING_LAST] = PL_POOL_LAST,
+    [PL_HUB_POOLING_CLS] = PL_POOL_CLS,
+    [PL_HUB_POOLING_MAX] = PL_POOL_MAX,
+    [PL_HUB_POOLING_MEAN] = PL_POOL_MEAN,
+    [PL_HUB_POOLING_SQRT_MEAN] = PL_POOL_SQRT_MEAN,
+    [PL_HUB_POOLING_WEIGHTED_MEAN] = PL_POOL_WEIGHTED_MEAN,
+    [PL_HUB_POOLING_LAST] = PL_POOL_LAST,
 };
 
 static pl_status read_ending(pl__builder *b, const pl_model_choice *choice, ending *out)
@@ -81,7 +87,8 @@ static pl_status read_ending(pl__builder *b, const pl_model_choice *choice, endi
         const pl_module *m = pl_folder_module(f, i);
         bool pooled = i > 0 && pl_folder_module(f, 1)->kind == PL_MODULE_POOLING;
         if ((i == 0) != (m->kind == PL_MODULE_TRANSFORMER) || (i > 1 && (!pooled || m->kind == PL_MODULE_POOLING)) || (i == 1 && !pooled))
-            return pl_fail(b->e, PL_BAD_INPUT, "%s/modules.json: module %zu: modules must be Transformer, Pooling, then Dense and Normalize", pl_folder_path(f), i);
+            return pl_fail(
+                b->e, PL_BAD_INPUT, "%s/modules.json: module %zu: modules must be Transformer, Pooling, then Dense and Normalize", pl_folder_path(f), i);
         if (m->kind == PL_MODULE_POOLING) {
             out->mode_count = m->pooling_count;
             for (uint32_t k = 0; k < m->pooling_count; k++)
@@ -96,7 +103,8 @@ static pl_status read_ending(pl__builder *b, const pl_model_choice *choice, endi
             out->normalize = true;
         }
     }
-    static const pl_pooling chosen[] = {[PL_POOLING_MEAN] = PL_POOL_MEAN, [PL_POOLING_CLS] = PL_POOL_CLS, [PL_POOLING_MAX] = PL_POOL_MAX, [PL_POOLING_LAST] = PL_POOL_LAST};
+    static const pl_pooling chosen[] = {
+        [PL_POOLING_MEAN] = PL_POOL_MEAN, [PL_POOLING_CLS] = PL_POOL_CLS, [PL_POOLING_MAX] = PL_POOL_MAX, [PL_POOLING_LAST] = PL_POOL_LAST};
     if (choice->pooling != PL_POOLING_FOLDER) {
         out->modes[0] = chosen[choice->pooling];
         out->mode_count = 1;
@@ -111,8 +119,10 @@ static pl_status emit_dense(pl__builder *b, const pl_model_choice *choice, const
     uint64_t width = pl_value_width(b->model, *y);
     if (dense->in_features != width) {
         if (choice->pooling != PL_POOLING_FOLDER)
-            return pl_fail(b->e, PL_USAGE, "--pooling: gives %llu numbers a text, the folder's Dense module takes %llu; leave --pooling out", (unsigned long long)width, (unsigned long long)dense->in_features);
-        return pl_fail(b->e, PL_BAD_INPUT, "%s/modules.json: a Dense module takes %llu features, it gets %llu", pl_folder_path(b->model->folder), (unsigned long long)dense->in_features, (unsigned long long)width);
+            return pl_fail(b->e, PL_USAGE, "--pooling: gives %llu numbers a text, the folder's Dense module takes %llu; leave --pooling out",
+                (unsigned long long)width, (unsigned long long)dense->in_features);
+        return pl_fail(b->e, PL_BAD_INPUT, "%s/modules.json: a Dense module takes %llu features, it gets %llu", pl_folder_path(b->model->folder),
+            (unsigned long long)dense->in_features, (unsigned long long)width);
     }
     uint32_t out = pl__value(b, "dense", PL_EXTENT_TEXTS, pl__axis(b, dense->out_features, 0), 1);
     pl_operator *op = pl__emit(b, PL_OPERATOR_LINEAR, *y, out);
@@ -150,12 +160,9 @@ static pl_status embed(pl__builder *b, const pl_model_choice *choice, uint32_t x
 static pl_answer answer_of(const pl_folder *folder)
 {
     switch (pl_folder_problem(folder)) {
-    case PL_PROBLEM_MULTI:
-        return PL_ANSWER_MULTI_LABEL;
-    case PL_PROBLEM_REGRESSION:
-        return PL_ANSWER_REGRESSION;
-    case PL_PROBLEM_SINGLE:
-        break;
+    case PL_PROBLEM_MULTI: return PL_ANSWER_MULTI_LABEL;
+    case PL_PROBLEM_REGRESSION: return PL_ANSWER_REGRESSION;
+    case PL_PROBLEM_SINGLE: break;
     }
     return PL_ANSWER_SINGLE_LABEL;
 }

@@ -57,8 +57,8 @@ typedef struct pl_operator {
 
 /* How a text's positions follow from its tokens. */
 typedef struct pl_positions {
-    uint32_t first;  /* position of the first token */
-    uint32_t table;  /* rows of the table */
+    uint32_t first; /* position of the first token */
+    uint32_t table; /* rows of the table */
 } pl_positions;
 
 typedef struct pl_model {
@@ -78,17 +78,17 @@ typedef struct pl_model {
 
     uint32_t layers;
     uint64_t vocabulary;
-    uint32_t types;       /* rows of the token type table; 0: none */
+    uint32_t types; /* rows of the token type table; 0: none */
     pl_positions positions;
-    uint32_t longest;     /* most tokens a text may have by positions */
+    uint32_t longest; /* most tokens a text may have by positions */
 } pl_model;
 
 typedef struct pl_model_choice {
     pl_task task;
     pl_pooling_choice pooling;
     pl_normalize_choice normalize;
-    bool fresh_head;    /* CLASSIFY: what the folder lacks of its head is made up as a fresh tensor */
-    uint32_t labels;    /* CLASSIFY: labels of a fresh head; 0: the folder's */
+    bool fresh_head; /* CLASSIFY: what the folder lacks of its head is made up as a fresh tensor */
+    uint32_t labels; /* CLASSIFY: labels of a fresh head; 0: the folder's */
 } pl_model_choice;
 
 /* A tensor that the folder lacks: it has name, shape and type F32, no file. */
@@ -101,9 +101,6 @@ static inline bool pl_tensor_is_fresh(const pl_tensor_view *t) { return t->file 
 pl_status pl_model_make(const pl_folder *folder, const pl_model_choice *choice, pl_region *region, pl_model *out, pl_error *e);
 
 /* Number of floats of a value's row. */
-static inline uint64_t pl_value_width(const pl_model *m, uint32_t value)
-{
-    return m->values[value].parts * m->axes[m->values[value].axis].size;
-}
+static inline uint64_t pl_value_width(const pl_model *m, uint32_t value) { return m->values[value].parts * m->axes[m->values[value].axis].size; }
 
 #endif

@@ -43,7 +43,8 @@ static void place_locals(compiler *c, uint32_t group)
     for (uint32_t i = 0; i < g->count; i++) {
         if (!pl__local_of(c->r, c->r->groups, group, g->first + i, c->knobs->tile_rows, c->l.tile_texts, &local))
             continue;
-        c->locals[c->r->model->operators[g->first + i].out] = (pl_operand){.offset = at, .stride = (uint32_t)local.stride, .space = PL_SPACE_THREAD, .type = (uint8_t)local.type};
+        c->locals[c->r->model->operators[g->first + i].out] = (pl_operand){
+            .offset = at, .stride = (uint32_t)local.stride, .space = PL_SPACE_THREAD, .type = (uint8_t)local.type};
         at += local.bytes;
     }
     assert(at <= c->l.workspace);
@@ -63,10 +64,7 @@ static pl_operand operand(const compiler *c, uint32_t value, uint64_t column)
     return (pl_operand){.offset = c->buffer_offset[b] + column * FLOAT, .stride = (uint32_t)gs->buffers[b].stride, .space = (uint8_t)space, .type = PL_F32};
 }
 
-static pl_operand in_slab(uint64_t offset)
-{
-    return offset == UINT64_MAX ? (pl_operand){0} : (pl_operand){.offset = offset, .space = PL_SPACE_SLAB};
-}
+static pl_operand in_slab(uint64_t offset) { return offset == UINT64_MAX ? (pl_operand){0} : (pl_operand){.offset = offset, .space = PL_SPACE_SLAB}; }
 
 static void emit(compiler *c, pl_op op)
 {
@@ -100,9 +98,7 @@ static void emit_operator(compiler *c, const pl__group *g, const pl_operator *o,
     uint32_t width = (uint32_t)pl_value_width(m, o->out);
     pl_op op = {.columns = width, .scalar = o->scalar, .texts = m->values[o->out].extent == PL_EXTENT_TEXTS};
     switch (o->kind) {
-    case PL_OPERATOR_LINEAR:
-        emit_linear(c, g, o, placed, slice);
-        return;
+    case PL_OPERATOR_LINEAR: emit_linear(c, g, o, placed, slice); return;
     case PL_OPERATOR_GATHER:
         op.code = PL_CODE_GATHER;
         op.a = operand(c, o->out, 0);
@@ -150,8 +146,11 @@ static void emit_stage(compiler *c, uint32_t group, uint32_t index)
     const pl__group *g = &c->r->groups->groups[group];
     const pl_operator *ops = &c->r->model->operators[g->first];
     pl__slice slice = pl__slice_of(c->r, g, index);
-    pl_stage stage = {.first_op = (uint32_t)c->op_count, .first_load = (uint32_t)c->loads.count,
-                      .layer = (uint16_t)ops->layer, .phase = (uint8_t)ops->phase, .slab = PL_STREAMED};
+    pl_stage stage = {.first_op = (uint32_t)c->op_count,
+        .first_load = (uint32_t)c->loads.count,
+        .layer = (uint16_t)ops->layer,
+        .phase = (uint8_t)ops->phase,
+        .slab = PL_STREAMED};
     stage.slab_bytes = pl__slab_emit(c->r, g, slice, c->placed, &c->loads);
     bool cut = g->axis != PL_NO_VALUE;
     for (uint32_t i = 0; i < g->count; i++)
@@ -171,8 +170,16 @@ static void emit_stage(compiler *c, uint32_t group, uint32_t index)
 static void emit_table(compiler *c, const pl_tensor_view *t, uint64_t rows, uint64_t *at)
 {
     uint64_t width = t->shape[1], element = pl_dtype_bytes(t->type);
-    pl__load_add(&c->loads, (pl_load){.kind = PL_LOAD_WIDEN, .type = (uint8_t)t->type, .file = (uint16_t)t->file, .rows = (uint32_t)rows,
-                                      .depth = (uint32_t)width, .columns = (uint32_t)width, .offset = t->offset, .row_bytes = width * element, .to = *at});
+    pl__load_add(&c->loads,
+        (pl_load){.kind = PL_LOAD_WIDEN,
+            .type = (uint8_t)t->type,
+            .file = (uint16_t)t->file,
+            .rows = (uint32_t)rows,
+            .depth = (uint32_t)width,
+            .columns = (uint32_t)width,
+            .offset = t->offset,
+            .row_bytes = width * element,
+            .to = *at});
     *at += pl_round_up(rows * width * FLOAT, LINE);
 }
 
@@ -273,7 +280,8 @@ void pl_plan_sizes_of(const pl_plan_request *r, const pl_knobs *knobs, pl_plan_s
     *out = (pl_plan_sizes){l.front, l.window, l.walk, l.team, l.back, l.program};
 }
 
-pl_status pl_plan_compile(const pl_plan_request *r, const pl_knobs *knobs, void *tables, void *scratch, pl_program *program, pl_region *region, pl_ledger *ledger, pl_error *e)
+pl_status pl_plan_compile(
+    const pl_plan_request *r, const pl_knobs *knobs, void *tables, void *scratch, pl_program *program, pl_region *region, pl_ledger *ledger, pl_error *e)
 {
     pl__cut cut;
     pl__cut_make(r, knobs->slab, knobs->resident, &cut);

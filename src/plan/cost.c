@@ -19,9 +19,12 @@ static const struct {
     const char *key;
     size_t at;
 } rate_keys[] = {
-    {"flops", offsetof(pl_rates, flops)}, {"weight_bytes", offsetof(pl_rates, weight_bytes)},
-    {"touch_bytes", offsetof(pl_rates, touch_bytes)}, {"read_bytes", offsetof(pl_rates, read_bytes)},
-    {"pack_bytes", offsetof(pl_rates, pack_bytes)}, {"read_call", offsetof(pl_rates, read_call)},
+    {"flops", offsetof(pl_rates, flops)},
+    {"weight_bytes", offsetof(pl_rates, weight_bytes)},
+    {"touch_bytes", offsetof(pl_rates, touch_bytes)},
+    {"read_bytes", offsetof(pl_rates, read_bytes)},
+    {"pack_bytes", offsetof(pl_rates, pack_bytes)},
+    {"read_call", offsetof(pl_rates, read_call)},
     {"step", offsetof(pl_rates, step)},
 };
 

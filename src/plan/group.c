@@ -159,8 +159,8 @@ static void place_values(const pl_plan_request *r, pl__groups *gs, const span *s
         pl__buffer *x = &gs->buffers[b];
         if (b == gs->buffer_count) {
             gs->buffer_count++;
-            *x = (pl__buffer){.extent = m->values[v].extent, .stride = stride, .result = result, .name = m->values[v].name,
-                              .from = (uint8_t)moment_of(r, gs, s->first)};
+            *x = (pl__buffer){
+                .extent = m->values[v].extent, .stride = stride, .result = result, .name = m->values[v].name, .from = (uint8_t)moment_of(r, gs, s->first)};
         }
         x->free_after = s->last;
         x->to = (uint8_t)pl_max(x->to, result ? PL_MOMENT_HEAD : moment_of(r, gs, s->last));
@@ -199,10 +199,7 @@ pl_status pl_plan_prepare(pl_plan_request *r, pl_region *region, pl_error *e)
     return pl__groups_make(r, region, r->groups, e);
 }
 
-uint32_t pl__slices(const pl__group *g)
-{
-    return g->axis == PL_NO_VALUE ? 1 : (uint32_t)((g->units + g->per_slice - 1) / g->per_slice);
-}
+uint32_t pl__slices(const pl__group *g) { return g->axis == PL_NO_VALUE ? 1 : (uint32_t)((g->units + g->per_slice - 1) / g->per_slice); }
 
 pl__slice pl__slice_of(const pl_plan_request *r, const pl__group *g, uint32_t index)
 {

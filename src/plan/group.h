@@ -10,13 +10,13 @@
 
 /* Sized for the deepest model the families allow; pl__groups_make says when it would not do. */
 typedef struct pl__group {
-    uint32_t first, count;  /* operators */
-    uint32_t cut;           /* of them, those that run slice by slice; the rest behind the last slice */
-    uint32_t axis;          /* cut axis, PL_NO_VALUE: none */
-    bool by_columns;        /* one product cut by its output columns */
-    uint64_t units, grain;  /* axis size = units x grain, but for the last unit */
-    uint32_t same_as;       /* an earlier group of the same dimensions, or itself */
-    uint64_t per_slice;     /* units a slice under the knobs looked at; set by pl__cut_make */
+    uint32_t first, count; /* operators */
+    uint32_t cut;          /* of them, those that run slice by slice; the rest behind the last slice */
+    uint32_t axis;         /* cut axis, PL_NO_VALUE: none */
+    bool by_columns;       /* one product cut by its output columns */
+    uint64_t units, grain; /* axis size = units x grain, but for the last unit */
+    uint32_t same_as;      /* an earlier group of the same dimensions, or itself */
+    uint64_t per_slice;    /* units a slice under the knobs looked at; set by pl__cut_make */
 } pl__group;
 
 /* A buffer shared in turn by values that outlive their group. */
@@ -26,13 +26,13 @@ typedef struct pl__buffer {
     uint32_t free_after; /* group of the last use so far */
     bool result;
     const char *name;
-    uint8_t from, to;    /* moments */
+    uint8_t from, to; /* moments */
 } pl__buffer;
 
 typedef struct pl__groups {
     pl__group *groups;
     uint32_t count;
-    uint32_t *buffer_of;   /* [values] index of its buffer; PL_NO_VALUE: local to its group */
+    uint32_t *buffer_of; /* [values] index of its buffer; PL_NO_VALUE: local to its group */
     pl__buffer *buffers;
     uint32_t buffer_count;
 } pl__groups;
@@ -49,10 +49,10 @@ uint32_t pl__slices(const pl__group *g);
 
 /* Bytes of a slice's slab and what reading it costs. */
 typedef struct pl__slab_size {
-    uint64_t bytes;      /* packed */
-    uint64_t file_bytes; /* read */
-    uint64_t calls;      /* reads */
-    uint64_t loads;      /* entries of the program */
+    uint64_t bytes;       /* packed */
+    uint64_t file_bytes;  /* read */
+    uint64_t calls;       /* reads */
+    uint64_t loads;       /* entries of the program */
     uint64_t longest_run; /* bytes of the longest row piece */
 } pl__slab_size;
 pl__slab_size pl__slab_measure(const pl_plan_request *r, const pl__group *g, pl__slice slice);

@@ -93,7 +93,8 @@ pl_status pl__ledger_make(const pl_plan_request *r, const pl_knobs *k, const pl_
     add(out, "scratch of the threads", "workspace", r->threads * scratch, PL_MOMENT_LOAD, PL_MOMENT_LOAD);
     add(out, "texts of the window", "window", l->window, PL_MOMENT_LOAD, last);
     add(out, "threads' stacks", "program", l->team, PL_MOMENT_LOAD, last);
-    uint64_t sum = l->tables_bytes + l->resident_bytes + l->slots_bytes + l->staging_bytes + l->buffers_bytes + r->threads * l->thread_bytes + l->window + l->team;
+    uint64_t sum = l->tables_bytes + l->resident_bytes + l->slots_bytes + l->staging_bytes + l->buffers_bytes + r->threads * l->thread_bytes + l->window +
+        l->team;
     add(out, k->huge ? "rounding to huge pages" : "rounding to pages", "program", l->front + l->back - sum, PL_MOMENT_LOAD, last);
     assert(out->count <= room);
     assert(pl_ledger_peak(out) == l->peak);

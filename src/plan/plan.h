@@ -22,9 +22,7 @@ typedef struct pl_rates {
 pl_status pl_rates_of(pl_isa isa, pl_dtype compute, const char *record, pl_rates *out, pl_error *e);
 
 /* Moments of a job, in order; a ledger line lives from one to another, both included. */
-#define PL_MOMENT_MAP(X)                                                                           \
-    X(OPEN, "opening") X(LOAD, "loading") X(EMBED, "embeddings") X(ATTENTION, "attention")         \
-    X(FEED_FORWARD, "feed-forward") X(HEAD, "head")
+#define PL_MOMENT_MAP(X) X(OPEN, "opening") X(LOAD, "loading") X(EMBED, "embeddings") X(ATTENTION, "attention") X(FEED_FORWARD, "feed-forward") X(HEAD, "head")
 typedef enum pl_moment {
 #define PL_MOMENT_ENUM(name, text) PL_MOMENT_##name,
     PL_MOMENT_MAP(PL_MOMENT_ENUM)
@@ -45,25 +43,25 @@ typedef struct pl_plan_request {
     pl_rates rates;
     uint64_t limit;
     uint32_t threads;
-    uint32_t longest;  /* rows of the longest text */
-    uint64_t tokens;   /* of the whole input; 0: unknown */
+    uint32_t longest;           /* rows of the longest text */
+    uint64_t tokens;            /* of the whole input; 0: unknown */
     const pl_ledger_line *held; /* what is held beside the arena */
     size_t held_count;
     uint64_t window_fixed, window_row, window_text; /* what the window keeps: once, a row, a text */
-    uint64_t team;     /* bytes of the threads' stacks, the reader's too */
-    uint32_t most_pass_rows; /* 0: as many as serve. While a job runs its window cannot grow: */
-    uint64_t most_walk;      /* nor the room for the executor, */
-    uint64_t most_back;      /* and the arena and the next program share what is mapped; 0: any */
-    struct pl__groups *groups; /* made by pl_plan_prepare */
+    uint64_t team;                                  /* bytes of the threads' stacks, the reader's too */
+    uint32_t most_pass_rows;                        /* 0: as many as serve. While a job runs its window cannot grow: */
+    uint64_t most_walk;                             /* nor the room for the executor, */
+    uint64_t most_back;                             /* and the arena and the next program share what is mapped; 0: any */
+    struct pl__groups *groups;                      /* made by pl_plan_prepare */
 } pl_plan_request;
 
 /* Groups the model's operators for the search; tables come from `region`. */
 pl_status pl_plan_prepare(pl_plan_request *r, pl_region *region, pl_error *e);
 
 typedef struct pl_knobs {
-    uint64_t slab;       /* most bytes of one slab of weights */
-    uint32_t resident;   /* groups of operators whose slabs stay in memory, from the first */
-    uint32_t slots;      /* slabs in flight; 0: every slab stays */
+    uint64_t slab;     /* most bytes of one slab of weights */
+    uint32_t resident; /* groups of operators whose slabs stay in memory, from the first */
+    uint32_t slots;    /* slabs in flight; 0: every slab stays */
     uint32_t tile_rows;
     uint32_t pass_rows;
     bool huge;
@@ -77,10 +75,10 @@ typedef struct pl_choice {
 
 typedef struct pl_plan_found {
     bool fits;
-    pl_choice best;   /* where nothing fits: the smallest */
-    pl_choice floor;  /* the smallest of all */
+    pl_choice best;  /* where nothing fits: the smallest */
+    pl_choice floor; /* the smallest of all */
     bool has_next;
-    pl_choice next;   /* the smallest that is at least 5 % faster and does not fit */
+    pl_choice next; /* the smallest that is at least 5 % faster and does not fit */
 } pl_plan_found;
 
 /* Never allocates; a few milliseconds. */
@@ -105,7 +103,8 @@ void pl_plan_sizes_of(const pl_plan_request *r, const pl_knobs *knobs, pl_plan_s
  * (pl_plan_sizes.program bytes), `scratch` needs pl_plan_scratch bytes; the ledger's lines come
  * from `region`. */
 size_t pl_plan_scratch(const pl_plan_request *r);
-pl_status pl_plan_compile(const pl_plan_request *r, const pl_knobs *knobs, void *tables, void *scratch, pl_program *program, pl_region *region, pl_ledger *ledger, pl_error *e);
+pl_status pl_plan_compile(
+    const pl_plan_request *r, const pl_knobs *knobs, void *tables, void *scratch, pl_program *program, pl_region *region, pl_ledger *ledger, pl_error *e);
 
 uint64_t pl_ledger_at(const pl_ledger *l, unsigned moment);
 uint64_t pl_ledger_peak(const pl_ledger *l);

@@ -15,16 +15,13 @@ typedef struct search {
     bool second;
 } search;
 
-static bool smaller(const pl_choice *a, const pl_choice *b)
-{
-    return a->peak < b->peak || (a->peak == b->peak && a->seconds_per_row < b->seconds_per_row);
-}
+static bool smaller(const pl_choice *a, const pl_choice *b) { return a->peak < b->peak || (a->peak == b->peak && a->seconds_per_row < b->seconds_per_row); }
 
 /* While a job runs, what it already holds bounds the plans that may follow. */
 static bool allowed(const pl_plan_request *r, const pl_knobs *k, const pl__layout *l)
 {
     return (!r->most_pass_rows || k->pass_rows <= r->most_pass_rows) && (!r->most_walk || l->walk <= r->most_walk) &&
-           (!r->most_back || l->back + l->program + (k->huge ? HUGE_PAGE : 0) <= r->most_back);
+        (!r->most_back || l->back + l->program + (k->huge ? HUGE_PAGE : 0) <= r->most_back);
 }
 
 static void consider(search *s, const pl__cut *cut, const pl_knobs *k)
@@ -104,9 +101,9 @@ static void try_slabs(search *s)
         uint64_t bound = (uint64_t)fmin(slab, most);
         pl__cut cut;
         pl__cut_make(s->r, bound, 0, &cut);
-        bool new = cut.possible && cut.stages != last_stages;
+        bool new = cut.possible &&cut.stages != last_stages;
         last_stages = cut.stages;
-        for (uint32_t step = 0; new && step <= RESIDENT_STEPS; step++) {
+        for (uint32_t step = 0; new &&step <= RESIDENT_STEPS; step++) {
             pl_knobs k = {.slab = bound, .resident = s->r->groups->count * step / RESIDENT_STEPS};
             pl__cut_make(s->r, bound, k.resident, &cut);
             try_tiles(s, &cut, k);
@@ -133,8 +130,8 @@ void pl_plan_search(const pl_plan_request *r, pl_plan_found *out)
 uint64_t pl_plan_peak_of(const pl_plan_request *r, const pl_knobs *k)
 {
     bool streams = pl__streams(r, k);
-    if (k->resident > r->groups->count || k->tile_rows < r->longest || k->pass_rows < k->tile_rows ||
-        k->pass_rows > pl_max(MOST_PASS_ROWS, r->longest) || streams != (k->slots > 0) || k->slots > 16 || k->slab == 0)
+    if (k->resident > r->groups->count || k->tile_rows < r->longest || k->pass_rows < k->tile_rows || k->pass_rows > pl_max(MOST_PASS_ROWS, r->longest) ||
+        streams != (k->slots > 0) || k->slots > 16 || k->slab == 0)
         return UINT64_MAX;
     pl__cut cut;
     pl__cut_make(r, k->slab, k->resident, &cut);

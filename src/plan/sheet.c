@@ -66,7 +66,7 @@ void pl_sheet_text_head(pl_printer *p, const pl_sheet *s, bool color)
     const char *bold = color ? "\x1b[1m" : "", *plain = color ? "\x1b[0m" : "", *good = color ? "\x1b[32m" : "", *bad = color ? "\x1b[31m" : "";
     pl_print(p, "limit %s (%s)\n", pl_bytes_text(s->limit, limit), s->reason);
     pl_print(p, "peak  %s%s%s%s of it, %sto the byte %llu; the smallest that works is %s\n", bold, s->fits ? good : bad, pl_bytes_text(s->peak, peak), plain,
-             s->fits ? "" : "which does not fit, ", (unsigned long long)s->peak, pl_bytes_text(s->floor, floor));
+        s->fits ? "" : "which does not fit, ", (unsigned long long)s->peak, pl_bytes_text(s->floor, floor));
 }
 
 void pl_sheet_text_ledger(pl_printer *p, const pl_sheet *s, bool color)
@@ -128,7 +128,9 @@ static void svg_bars(pl_printer *p, const pl_sheet *s, double scale)
             double h = (double)l->bytes * scale;
             size_t index;
             y -= h;
-            pl_print(p, "<rect x=\"%.1f\" y=\"%.2f\" width=\"%.1f\" height=\"%.2f\" fill=\"%s\" stroke=\"#fff\" stroke-width=\".3\"><title>%s: %llu bytes</title></rect>\n",
+            pl_print(p,
+                "<rect x=\"%.1f\" y=\"%.2f\" width=\"%.1f\" height=\"%.2f\" fill=\"%s\" stroke=\"#fff\" stroke-width=\".3\"><title>%s: %llu "
+                "bytes</title></rect>\n",
                 LEFT + m * step, y, step, h, group_color(s, l->group, &index), l->name, (unsigned long long)l->bytes);
         }
         pl_print(p, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", LEFT + (m + 0.5) * step, TOP + PLOT_HEIGHT + 18, s->moment_name(m));
@@ -144,7 +146,8 @@ static void svg_legend(pl_printer *p, const pl_sheet *s)
         if (index != next)
             continue;
         int y = TOP + 20 * (int)next++;
-        pl_print(p, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", LEFT + PLOT_WIDTH + 24, y, color, LEFT + PLOT_WIDTH + 42, y + 10, s->ledger->lines[i].group);
+        pl_print(p, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", LEFT + PLOT_WIDTH + 24, y, color,
+            LEFT + PLOT_WIDTH + 42, y + 10, s->ledger->lines[i].group);
     }
 }
 
@@ -165,7 +168,9 @@ void pl_sheet_svg(pl_printer *p, const pl_sheet *s)
     for (size_t i = 0; i < PL_COUNT(marks); i++) {
         double y = TOP + PLOT_HEIGHT - (double)marks[i].bytes * scale;
         if (marks[i].shown)
-            pl_print(p, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-dasharray=\"4 3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" fill=\"%s\">%s %s</text>\n",
+            pl_print(p,
+                "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-dasharray=\"4 3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" "
+                "fill=\"%s\">%s %s</text>\n",
                 LEFT, LEFT + PLOT_WIDTH, y, y, marks[i].color, LEFT - 4, y + 4, marks[i].color, marks[i].name, pl_bytes_text(marks[i].bytes, text));
     }
     svg_legend(p, s);

@@ -25,18 +25,35 @@ static void add(walk *w, pl_load load)
 static uint64_t vector(walk *w, const pl_tensor_view *t, uint64_t begin, uint64_t count, uint64_t to)
 {
     uint64_t element = pl_dtype_bytes(t->type);
-    add(w, (pl_load){.kind = PL_LOAD_WIDEN, .type = (uint8_t)t->type, .file = (uint16_t)t->file, .rows = 1, .depth = (uint32_t)count,
-                     .columns = (uint32_t)count, .offset = t->offset + begin * element, .row_bytes = count * element, .to = to});
+    add(w,
+        (pl_load){.kind = PL_LOAD_WIDEN,
+            .type = (uint8_t)t->type,
+            .file = (uint16_t)t->file,
+            .rows = 1,
+            .depth = (uint32_t)count,
+            .columns = (uint32_t)count,
+            .offset = t->offset + begin * element,
+            .row_bytes = count * element,
+            .to = to});
     return to + count * FLOAT;
 }
 
 /* Rows [row, row + rows) and depth [column, column + depth) of a weight into a packed weight. */
-static void pack(walk *w, const pl_tensor_view *t, uint64_t row, uint64_t rows, uint64_t column, uint64_t depth, uint64_t first_column, uint64_t columns, uint64_t to)
+static void pack(
+    walk *w, const pl_tensor_view *t, uint64_t row, uint64_t rows, uint64_t column, uint64_t depth, uint64_t first_column, uint64_t columns, uint64_t to)
 {
     uint64_t element = pl_dtype_bytes(t->type), width = t->shape[1];
-    add(w, (pl_load){.kind = PL_LOAD_PACK, .type = (uint8_t)t->type, .file = (uint16_t)t->file, .rows = (uint32_t)rows, .depth = (uint32_t)depth,
-                     .first_column = (uint32_t)first_column, .columns = (uint32_t)columns, .offset = t->offset + (row * width + column) * element,
-                     .row_bytes = width * element, .to = to});
+    add(w,
+        (pl_load){.kind = PL_LOAD_PACK,
+            .type = (uint8_t)t->type,
+            .file = (uint16_t)t->file,
+            .rows = (uint32_t)rows,
+            .depth = (uint32_t)depth,
+            .first_column = (uint32_t)first_column,
+            .columns = (uint32_t)columns,
+            .offset = t->offset + (row * width + column) * element,
+            .row_bytes = width * element,
+            .to = to});
 }
 
 static uint64_t linear(walk *w, const pl__group *g, const pl_operator *op, pl__slice slice, uint64_t at, pl__placed *placed)

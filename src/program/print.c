@@ -64,29 +64,30 @@ static pl_status print_op(printer *p, const pl_op *op)
     snprintf(sizes, sizeof sizes, op->depth ? "%ux%u" : "%u", op->depth ? op->depth : op->columns, op->columns);
     size_t n = pl_float_text(op->scalar, scalar);
     scalar[op->scalar != 0 ? n : 0] = '\0';
-    return put(p, "    %-11s %-10s a=%s b=%s c=%s d=%s e=%s %s%s%s%s%s\n", pl_opcode_name((pl_opcode)op->code), sizes,
-               operand_text(op->a, a), operand_text(op->b, b), operand_text(op->c, c), operand_text(op->d, d), operand_text(op->e, e),
-               op->code == PL_CODE_GEMM && op->act != PL_ACT_NONE ? pl_act_name((pl_act)op->act) : "", scalar,
-               op->go_on ? " go_on" : "", op->code == PL_CODE_GEMM && op->last ? " last" : "", op->texts ? " texts" : "");
+    return put(p, "    %-11s %-10s a=%s b=%s c=%s d=%s e=%s %s%s%s%s%s\n", pl_opcode_name((pl_opcode)op->code), sizes, operand_text(op->a, a),
+        operand_text(op->b, b), operand_text(op->c, c), operand_text(op->d, d), operand_text(op->e, e),
+        op->code == PL_CODE_GEMM && op->act != PL_ACT_NONE ? pl_act_name((pl_act)op->act) : "", scalar, op->go_on ? " go_on" : "",
+        op->code == PL_CODE_GEMM && op->last ? " last" : "", op->texts ? " texts" : "");
 }
 
 static pl_status print_load(printer *p, const pl_load *l)
 {
-    return put(p, "    %-11s %ux%u %s file %u at %llu every %llu -> +%llu column %u of %u\n", l->kind == PL_LOAD_PACK ? "pack" : "widen",
-               l->rows, l->depth, pl_dtype_name((pl_dtype)l->type), l->file, (unsigned long long)l->offset,
-               (unsigned long long)l->row_bytes, (unsigned long long)l->to, l->first_column, l->columns);
+    return put(p, "    %-11s %ux%u %s file %u at %llu every %llu -> +%llu column %u of %u\n", l->kind == PL_LOAD_PACK ? "pack" : "widen", l->rows, l->depth,
+        pl_dtype_name((pl_dtype)l->type), l->file, (unsigned long long)l->offset, (unsigned long long)l->row_bytes, (unsigned long long)l->to, l->first_column,
+        l->columns);
 }
 
 pl_status pl_program_print(const pl_program *program, pl_write write, void *self, pl_error *e)
 {
     printer p = {.write = write, .self = self, .e = e};
-    pl_status s = put(&p, "program: %zu stages, %zu operations, %zu loads; arena %llu bytes%s\n", program->stage_count, program->op_count,
-                      program->load_count, (unsigned long long)program->arena_bytes, program->huge ? " in huge pages" : "");
+    pl_status s = put(&p, "program: %zu stages, %zu operations, %zu loads; arena %llu bytes%s\n", program->stage_count, program->op_count, program->load_count,
+        (unsigned long long)program->arena_bytes, program->huge ? " in huge pages" : "");
     if (!s)
         s = put(&p, "pass: at most %u rows of %u texts in tiles of %u rows; %u threads with %llu bytes of scratch each\n", program->pass_rows,
-                program->pass_texts, program->tile_rows, program->threads, (unsigned long long)program->thread_bytes);
+            program->pass_texts, program->tile_rows, program->threads, (unsigned long long)program->thread_bytes);
     if (!s && program->slot_count)
-        s = put(&p, "slabs: %u slots of %llu bytes at %llu\n", program->slot_count, (unsigned long long)program->slot_bytes, (unsigned long long)program->slots);
+        s = put(
+            &p, "slabs: %u slots of %llu bytes at %llu\n", program->slot_count, (unsigned long long)program->slot_bytes, (unsigned long long)program->slots);
     if (!s)
         s = put(&p, "tables\n");
     for (size_t i = program->first_table_load; i < program->load_count && !s; i++)
@@ -94,7 +95,8 @@ pl_status pl_program_print(const pl_program *program, pl_write write, void *self
     for (size_t i = 0; i < program->stage_count && !s; i++) {
         const pl_stage *stage = &program->stages[i];
         const char *residency = !stage->slab_bytes ? "no weights" : stage->slab == PL_STREAMED ? "streamed" : "resident";
-        s = put(&p, "stage %zu: %s, layer %u, %s, %llu bytes\n", i, pl_phase_name((pl_phase)stage->phase), stage->layer, residency, (unsigned long long)stage->slab_bytes);
+        s = put(&p, "stage %zu: %s, layer %u, %s, %llu bytes\n", i, pl_phase_name((pl_phase)stage->phase), stage->layer, residency,
+            (unsigned long long)stage->slab_bytes);
         for (uint32_t k = 0; k < stage->load_count && !s; k++)
             s = print_load(&p, &program->loads[stage->first_load + k]);
         for (uint32_t k = 0; k < stage->op_count && !s; k++)

@@ -20,12 +20,12 @@ typedef enum pl_phase {
 } pl_phase;
 
 /* Where an operand lives. Offsets are bytes, strides elements. */
-#define PL_SPACE_MAP(X)                                                                            \
-    X(NONE, "-")                                                                                   \
-    X(FIXED, "fixed")   /* the arena */                                                            \
-    X(SLAB, "slab")     /* the stage's weights */                                                  \
-    X(ROWS, "rows")     /* the arena, a row per token row of the pass */                           \
-    X(TEXTS, "texts")   /* the arena, a row per text of the pass */                                \
+#define PL_SPACE_MAP(X)                                                  \
+    X(NONE, "-")                                                         \
+    X(FIXED, "fixed")   /* the arena */                                  \
+    X(SLAB, "slab")     /* the stage's weights */                        \
+    X(ROWS, "rows")     /* the arena, a row per token row of the pass */ \
+    X(TEXTS, "texts")   /* the arena, a row per text of the pass */      \
     X(THREAD, "thread") /* the member's scratch, a row per row or text of the tile */
 typedef enum pl_space {
 #define PL_SPACE_ENUM(name, text) PL_SPACE_##name,
@@ -42,13 +42,13 @@ typedef struct pl_operand {
 } pl_operand;
 
 /* Operation, its operands a b c d e in words, and what its numbers mean. */
-#define PL_OPCODE_MAP(X)                                                                           \
-    X(GATHER, "gather", "a: rows <- table.offset by token id; columns wide, elements of table.type") \
-    X(EMBED_SUM, "embed_sum", "a += b by position + c by token type")                              \
-    X(NORM, "norm", "a = norm(a) with gain b, shift c, eps scalar")                                \
+#define PL_OPCODE_MAP(X)                                                                                        \
+    X(GATHER, "gather", "a: rows <- table.offset by token id; columns wide, elements of table.type")            \
+    X(EMBED_SUM, "embed_sum", "a += b by position + c by token type")                                           \
+    X(NORM, "norm", "a = norm(a) with gain b, shift c, eps scalar")                                             \
     X(GEMM, "gemm", "a = act(b x c + d) + e; depth x columns; go_on: a holds the chain so far; last: epilogue") \
-    X(ATTENTION, "attention", "a = softmax(scalar q k^T) v of b = q, c = k, d = v; depth: head width") \
-    X(POOL, "pool", "a = one row a text of b")                                                     \
+    X(ATTENTION, "attention", "a = softmax(scalar q k^T) v of b = q, c = k, d = v; depth: head width")          \
+    X(POOL, "pool", "a = one row a text of b")                                                                  \
     X(UNIT_LENGTH, "unit_length", "a = a / |a|")
 typedef enum pl_opcode {
 #define PL_OPCODE_ENUM(name, text, doc) PL_CODE_##name,
@@ -62,7 +62,7 @@ typedef struct pl_op {
     uint8_t act;     /* GEMM */
     uint8_t pooling; /* POOL */
     bool go_on, last;
-    bool texts;             /* its rows are texts, not token rows */
+    bool texts;              /* its rows are texts, not token rows */
     uint32_t columns, depth; /* GEMM; else width in columns */
     float scalar;
     pl_operand a, b, c, d, e;
@@ -113,16 +113,16 @@ typedef struct pl_program {
 
     /* the arena: [0, arena_bytes) */
     uint64_t arena_bytes;
-    bool huge;             /* whole arena in huge pages */
-    uint64_t slots;        /* offset of the first slot for streamed slabs */
-    uint64_t slot_bytes;   /* a multiple of 64 */
-    uint32_t slot_count;   /* 0: nothing is streamed */
-    uint64_t thread;       /* scratch of member 0; member i's lies i x thread_bytes behind */
+    bool huge;           /* whole arena in huge pages */
+    uint64_t slots;      /* offset of the first slot for streamed slabs */
+    uint64_t slot_bytes; /* a multiple of 64 */
+    uint32_t slot_count; /* 0: nothing is streamed */
+    uint64_t thread;     /* scratch of member 0; member i's lies i x thread_bytes behind */
     uint64_t thread_bytes;
-    uint64_t workspace;    /* offset of the kernels' workspace within a member's scratch */
-    uint64_t staging;      /* raw file bytes on their way to a slot: reader's; offset in the arena */
+    uint64_t workspace;     /* offset of the kernels' workspace within a member's scratch */
+    uint64_t staging;       /* raw file bytes on their way to a slot: reader's; offset in the arena */
     uint64_t staging_bytes; /* also within each member's scratch while resident slabs are loaded */
-    pl_operand result;     /* the answers: TEXTS */
+    pl_operand result;      /* the answers: TEXTS */
     uint32_t result_width;
 
     uint32_t threads;

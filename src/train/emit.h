@@ -24,10 +24,7 @@ typedef struct pl__step_sizes {
 void pl__step_emit(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *params, pl__step_program *p, pl__step_sizes *sizes);
 
 /* Texts of a micro-batch at most. */
-static inline uint32_t pl__micro_texts(const pl_step_request *r, const pl_step_knobs *k)
-{
-    return (uint32_t)pl_min(r->batch, k->micro_rows);
-}
+static inline uint32_t pl__micro_texts(const pl_step_request *r, const pl_step_knobs *k) { return (uint32_t)pl_min(r->batch, k->micro_rows); }
 uint64_t pl__train_stride(uint64_t width); /* elements */
 
 #endif

@@ -6,10 +6,7 @@
 
 #include <math.h>
 
-bool pl__counts(const pl_recipe *r, const float *targets, uint32_t text)
-{
-    return r->problem != PL_PROBLEM_SINGLE || targets[text] >= 0;
-}
+bool pl__counts(const pl_recipe *r, const float *targets, uint32_t text) { return r->problem != PL_PROBLEM_SINGLE || targets[text] >= 0; }
 
 static double cross_entropy(const pl_recipe *r, const float *x, float target, double scale, float *out)
 {

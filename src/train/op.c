@@ -15,13 +15,10 @@ typedef struct place {
 static void *at(const place *p, pl__ref r)
 {
     switch ((pl__place)r.place) {
-    case PL__PLACE_NONE:
-        return NULL;
-    case PL__PLACE_BATCH:
-        return p->s->arena + r.offset + (uint64_t)(p->texts ? p->micro->first_text : p->micro->first_row) * r.stride * sizeof(float);
+    case PL__PLACE_NONE: return NULL;
+    case PL__PLACE_BATCH: return p->s->arena + r.offset + (uint64_t)(p->texts ? p->micro->first_text : p->micro->first_row) * r.stride * sizeof(float);
     case PL__PLACE_MICRO:
-    case PL__PLACE_FIXED:
-        break;
+    case PL__PLACE_FIXED: break;
     }
     return p->s->arena + r.offset;
 }
@@ -41,7 +38,10 @@ static pl_dropout dropout_of(const pl_step *s, const pl__step_op *op, const pl__
 {
     (void)s;
     double p = op->drop;
-    return (pl_dropout){.row_keys = keys + (op->texts ? 0 : micro->first_row), .site = op->site, .threshold = (uint32_t)(p * 4294967296.0 + 0.5), .scale = (float)(1.0 / (1.0 - p))};
+    return (pl_dropout){.row_keys = keys + (op->texts ? 0 : micro->first_row),
+        .site = op->site,
+        .threshold = (uint32_t)(p * 4294967296.0 + 0.5),
+        .scale = (float)(1.0 / (1.0 - p))};
 }
 
 static void gather(pl_step *s, const pl__step_op *op, const place *p, range rows)
@@ -73,8 +73,15 @@ static pl_attention_train attention_of(const pl_step *s, const pl__step_op *op, 
     size_t width = op->columns;
     const float *qkv = at(p, op->b);
     return (pl_attention_train){
-        .f = {.texts = p->micro->last_text - p->micro->first_text, .heads = width / op->depth, .head_width = op->depth, .starts = p->micro->starts,
-              .q = qkv, .k = qkv + width, .v = qkv + 2 * width, .stride = op->b.stride, .scale = op->scalar},
+        .f = {.texts = p->micro->last_text - p->micro->first_text,
+            .heads = width / op->depth,
+            .head_width = op->depth,
+            .starts = p->micro->starts,
+            .q = qkv,
+            .k = qkv + width,
+            .v = qkv + 2 * width,
+            .stride = op->b.stride,
+            .scale = op->scalar},
         .dropout = op->drop > 0 && !s->eval ? dropout : NULL,
     };
 }
@@ -109,8 +116,12 @@ static void pack_share(const pl_step *s, const pl__step_op *op, const place *p, 
     const pl_kernels *k = s->request.kernels;
     char *out = at(p, op->a);
     const float *in = at(p, op->b);
-    s->request.train->pack_rows(&(pl_pack_rows){.out = out + columns.first / k->panel * k->packed_bytes(k->panel, rows), .columns = columns.last - columns.first,
-                                                .depth = rows, .rows = rows, .in = in + columns.first, .in_stride = op->b.stride});
+    s->request.train->pack_rows(&(pl_pack_rows){.out = out + columns.first / k->panel * k->packed_bytes(k->panel, rows),
+        .columns = columns.last - columns.first,
+        .depth = rows,
+        .rows = rows,
+        .in = in + columns.first,
+        .in_stride = op->b.stride});
 }
 
 static void pool_back(const pl__step_op *op, const place *p, range texts)
@@ -143,22 +154,39 @@ static void loss(pl_step *s, const pl__step_op *op, const place *p)
 
 static pl_norm_train norm_of(const pl__step_op *op, const place *p, size_t rows)
 {
-    return (pl_norm_train){.f = {.width = op->columns, .x = at(p, op->d), .x_stride = op->d.stride, .residual = at(p, op->e), .residual_stride = op->e.stride, .eps = op->scalar},
-                           .dy = at(p, op->c), .dy_stride = op->c.stride, .stats = at(p, op->f), .rows = rows};
+    return (pl_norm_train){
+        .f = {.width = op->columns, .x = at(p, op->d), .x_stride = op->d.stride, .residual = at(p, op->e), .residual_stride = op->e.stride, .eps = op->scalar},
+        .dy = at(p, op->c),
+        .dy_stride = op->c.stride,
+        .stats = at(p, op->f),
+        .rows = rows};
 }
 
 static void gemm(pl_step *s, const pl__step_op *op, const place *p, size_t rows, range panels, unsigned member)
 {
-    s->request.kernels->gemm(&(pl_gemm){.rows = rows, .columns = op->columns, .depth = op->depth, .a = at(p, op->b), .a_stride = op->b.stride, .b = at(p, op->c),
-                                        .c = at(p, op->a), .c_stride = op->a.stride, .bias = at(p, op->d), .residual = at(p, op->e), .residual_stride = op->e.stride,
-                                        .act = (pl_act)op->act, .last = true}, pl__workspace(s, member), panels.first, panels.last);
+    s->request.kernels->gemm(&(pl_gemm){.rows = rows,
+                                 .columns = op->columns,
+                                 .depth = op->depth,
+                                 .a = at(p, op->b),
+                                 .a_stride = op->b.stride,
+                                 .b = at(p, op->c),
+                                 .c = at(p, op->a),
+                                 .c_stride = op->a.stride,
+                                 .bias = at(p, op->d),
+                                 .residual = at(p, op->e),
+                                 .residual_stride = op->e.stride,
+                                 .act = (pl_act)op->act,
+                                 .last = true},
+        pl__workspace(s, member), panels.first, panels.last);
 }
 
 static void scatter(const pl_step *s, const pl__step_op *op, const place *p, size_t rows, const uint32_t *index, unsigned member)
 {
     enum { GRAIN = 16 };
     range c = share(s, member, op->columns, GRAIN);
-    s->request.train->scatter_add(&(pl_scatter){.rows = rows, .x = at(p, op->b), .stride = op->b.stride, .index = index, .table = at(p, op->a), .table_stride = op->columns}, c.first, c.last);
+    s->request.train->scatter_add(
+        &(pl_scatter){.rows = rows, .x = at(p, op->b), .stride = op->b.stride, .index = index, .table = at(p, op->a), .table_stride = op->columns}, c.first,
+        c.last);
 }
 
 /* Types are bytes: their few rows are summed here, column range by column range. */
@@ -171,7 +199,9 @@ static void scatter_types(const pl_step *s, const pl__step_op *op, const place *
         size_t n = pl_min(PL_COUNT(index), rows - first);
         for (size_t i = 0; i < n; i++)
             index[i] = s->batch->types[p->micro->first_row + first + i];
-        s->request.train->scatter_add(&(pl_scatter){.rows = n, .x = x + first * op->b.stride, .stride = op->b.stride, .index = index, .table = at(p, op->a), .table_stride = op->columns}, c.first, c.last);
+        s->request.train->scatter_add(
+            &(pl_scatter){.rows = n, .x = x + first * op->b.stride, .stride = op->b.stride, .index = index, .table = at(p, op->a), .table_stride = op->columns},
+            c.first, c.last);
     }
 }
 
@@ -182,21 +212,36 @@ static void run_back(pl_step *s, const pl__step_op *op, const place *p, size_t u
     range rows = share(s, member, units, 1), columns = share(s, member, op->columns, GRAIN);
     size_t panel = s->request.kernels->panel;
     switch ((pl__step_code)op->code) {
-    case PL__STEP_PACK_ROWS:
-        pack_share(s, op, p, units, share(s, member, op->columns, panel));
-        return;
+    case PL__STEP_PACK_ROWS: pack_share(s, op, p, units, share(s, member, op->columns, panel)); return;
     case PL__STEP_GEMM_ROWS: {
         range panels = share(s, member, (op->columns + panel - 1) / panel, 1);
-        k->gemm_tn(&(pl_gemm){.rows = op->depth, .columns = op->columns, .depth = units, .a = at(p, op->b), .a_stride = op->b.stride, .b = at(p, op->c), .c = at(p, op->a),
-                              .c_stride = op->columns, .go_on = !first, .last = true}, pl__workspace(s, member), panels.first, panels.last);
+        k->gemm_tn(&(pl_gemm){.rows = op->depth,
+                       .columns = op->columns,
+                       .depth = units,
+                       .a = at(p, op->b),
+                       .a_stride = op->b.stride,
+                       .b = at(p, op->c),
+                       .c = at(p, op->a),
+                       .c_stride = op->columns,
+                       .go_on = !first,
+                       .last = true},
+            pl__workspace(s, member), panels.first, panels.last);
         return;
     }
     case PL__STEP_COLUMN_SUM:
-        k->column_sum(&(pl_column_sum){.rows = units, .x = at(p, op->b), .stride = op->b.stride, .sum = at(p, op->a), .go_on = !first}, columns.first, columns.last);
+        k->column_sum(
+            &(pl_column_sum){.rows = units, .x = at(p, op->b), .stride = op->b.stride, .sum = at(p, op->a), .go_on = !first}, columns.first, columns.last);
         return;
     case PL__STEP_ACT_BACK:
-        k->act_backward(&(pl_act_train){.act = (pl_act)op->act, .width = op->columns, .x = at(p, op->c), .dy = at(p, op->b), .dx = at(p, op->a), .x_stride = op->c.stride,
-                                        .dy_stride = op->b.stride, .dx_stride = op->a.stride}, rows.first, rows.last);
+        k->act_backward(&(pl_act_train){.act = (pl_act)op->act,
+                            .width = op->columns,
+                            .x = at(p, op->c),
+                            .dy = at(p, op->b),
+                            .dx = at(p, op->a),
+                            .x_stride = op->c.stride,
+                            .dy_stride = op->b.stride,
+                            .dx_stride = op->a.stride},
+            rows.first, rows.last);
         return;
     case PL__STEP_NORM_BACK: {
         pl_norm_train n = norm_of(op, p, units);
@@ -214,20 +259,11 @@ static void run_back(pl_step *s, const pl__step_op *op, const place *p, size_t u
         k->norm_gains(&n, columns.first, columns.last);
         return;
     }
-    case PL__STEP_POOL_BACK:
-        pool_back(op, p, share(s, member, p->micro->last_text - p->micro->first_text, 1));
-        return;
-    case PL__STEP_SCATTER_WORDS:
-        scatter(s, op, p, units, s->batch->ids + p->micro->first_row, member);
-        return;
-    case PL__STEP_SCATTER_POSITIONS:
-        scatter(s, op, p, units, s->batch->positions + p->micro->first_row, member);
-        return;
-    case PL__STEP_SCATTER_TYPES:
-        scatter_types(s, op, p, units, member);
-        return;
-    default:
-        assert(!"an opcode of backward");
+    case PL__STEP_POOL_BACK: pool_back(op, p, share(s, member, p->micro->last_text - p->micro->first_text, 1)); return;
+    case PL__STEP_SCATTER_WORDS: scatter(s, op, p, units, s->batch->ids + p->micro->first_row, member); return;
+    case PL__STEP_SCATTER_POSITIONS: scatter(s, op, p, units, s->batch->positions + p->micro->first_row, member); return;
+    case PL__STEP_SCATTER_TYPES: scatter_types(s, op, p, units, member); return;
+    default: assert(!"an opcode of backward");
     }
 }
 
@@ -241,43 +277,57 @@ void pl__step_op_run(pl_step *s, const pl__step_op *op, const pl__micro *micro, 
     if (op->drop > 0)
         d = dropout_of(s, op, micro, op->texts ? s->keys + s->request.batch_rows + micro->first_text : s->keys);
     switch ((pl__step_code)op->code) {
-    case PL__STEP_GATHER:
-        gather(s, op, &p, rows);
-        return;
+    case PL__STEP_GATHER: gather(s, op, &p, rows); return;
     case PL__STEP_EMBED_SUM:
-        k->embed_sum(&(pl_embed_sum){.width = op->columns, .x = at(&p, op->a), .stride = op->a.stride, .position = at(&p, op->b), .positions = s->batch->positions + micro->first_row,
-                                     .type = at(&p, op->c), .types = op->c.place ? s->batch->types + micro->first_row : NULL}, rows.first, rows.last);
+        k->embed_sum(&(pl_embed_sum){.width = op->columns,
+                         .x = at(&p, op->a),
+                         .stride = op->a.stride,
+                         .position = at(&p, op->b),
+                         .positions = s->batch->positions + micro->first_row,
+                         .type = at(&p, op->c),
+                         .types = op->c.place ? s->batch->types + micro->first_row : NULL},
+            rows.first, rows.last);
         return;
     case PL__STEP_NORM:
-        k->norm(&(pl_norm){.width = op->columns, .x = at(&p, op->d), .x_stride = op->d.stride, .residual = at(&p, op->e), .residual_stride = op->e.stride, .y = at(&p, op->a),
-                           .y_stride = op->a.stride, .gain = at(&p, op->b), .shift = at(&p, op->c), .eps = op->scalar}, rows.first, rows.last);
+        k->norm(&(pl_norm){.width = op->columns,
+                    .x = at(&p, op->d),
+                    .x_stride = op->d.stride,
+                    .residual = at(&p, op->e),
+                    .residual_stride = op->e.stride,
+                    .y = at(&p, op->a),
+                    .y_stride = op->a.stride,
+                    .gain = at(&p, op->b),
+                    .shift = at(&p, op->c),
+                    .eps = op->scalar},
+            rows.first, rows.last);
         return;
-    case PL__STEP_GEMM:
-        gemm(s, op, &p, units, share(s, member, (op->columns + k->panel - 1) / k->panel, 1), member);
-        return;
-    case PL__STEP_ACTIVATE:
-        activate_rows(s, op, &p, rows);
-        return;
+    case PL__STEP_GEMM: gemm(s, op, &p, units, share(s, member, (op->columns + k->panel - 1) / k->panel, 1), member); return;
+    case PL__STEP_ACTIVATE: activate_rows(s, op, &p, rows); return;
     case PL__STEP_DROPOUT:
         if (s->eval)
             return; /* forward drops in place */
-        s->request.train->dropout(&(pl_dropout_rows){.d = d, .width = op->columns, .x = at(&p, op->b), .y = at(&p, op->a), .x_stride = op->b.stride, .y_stride = op->a.stride}, rows.first, rows.last);
+        s->request.train->dropout(
+            &(pl_dropout_rows){.d = d, .width = op->columns, .x = at(&p, op->b), .y = at(&p, op->a), .x_stride = op->b.stride, .y_stride = op->a.stride},
+            rows.first, rows.last);
         return;
     case PL__STEP_ATTENTION:
-    case PL__STEP_ATTENTION_BACK:
-        run_attention(s, op, &p, member, op->code == PL__STEP_ATTENTION_BACK, &d);
-        return;
+    case PL__STEP_ATTENTION_BACK: run_attention(s, op, &p, member, op->code == PL__STEP_ATTENTION_BACK, &d); return;
     case PL__STEP_POOL: {
         range texts = share(s, member, units, 1);
-        k->pool(&(pl_pool){.mode = PL_POOL_CLS, .width = op->columns, .starts = micro->starts, .x = at(&(place){s, micro, false}, op->b), .x_stride = op->b.stride, .y = at(&p, op->a),
-                           .y_stride = op->a.stride}, texts.first, texts.last);
+        k->pool(&(pl_pool){.mode = PL_POOL_CLS,
+                    .width = op->columns,
+                    .starts = micro->starts,
+                    .x = at(&(place){s, micro, false}, op->b),
+                    .x_stride = op->b.stride,
+                    .y = at(&p, op->a),
+                    .y_stride = op->a.stride},
+            texts.first, texts.last);
         return;
     }
     case PL__STEP_LOSS:
         if (member == 0)
             loss(s, op, &p);
         return;
-    default:
-        run_back(s, op, &p, units, first, member);
+    default: run_back(s, op, &p, units, first, member);
     }
 }

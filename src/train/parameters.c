@@ -14,8 +14,13 @@ typedef struct lister {
 static void add(lister *l, const pl_tensor_view *t, bool decays, bool words, uint32_t operator)
 {
     pl_parameter *p = &l->out->list[l->out->count++];
-    *p = (pl_parameter){.name = t->name, .type = t->type, .rank = t->rank, .first = l->out->elements, .words = words, .decays = decays,
-                        .learns = operator >= l->first_learning_operator};
+    *p = (pl_parameter){.name = t->name,
+        .type = t->type,
+        .rank = t->rank,
+        .first = l->out->elements,
+        .words = words,
+        .decays = decays,
+        .learns = operator>= l->first_learning_operator };
     p->count = 1;
     for (uint32_t i = 0; i < t->rank; i++) {
         p->shape[i] = t->shape[i];

@@ -77,7 +77,8 @@ uint64_t pl__step_stacks(const pl_step_request *r) { return pl_team_bytes(r->thr
 
 uint64_t pl__step_tables(const pl__step_sizes *z)
 {
-    return pl_round_up(z->ops * sizeof(pl__step_op) + z->fetches * sizeof(pl__fetch) + z->yields * sizeof(pl__yield) + z->stages * sizeof(pl__step_stage) + 4 * LINE, PAGE);
+    return pl_round_up(
+        z->ops * sizeof(pl__step_op) + z->fetches * sizeof(pl__fetch) + z->yields * sizeof(pl__yield) + z->stages * sizeof(pl__step_stage) + 4 * LINE, PAGE);
 }
 
 /* Everything a set of knobs costs in bytes. */
@@ -117,10 +118,10 @@ static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl
     }
     double again = 1.0 - (double)k->kept_layers / m->layers, micros = rows / k->micro_rows + 1;
     double t = (flops + forward * again) / r->rates.flops;
-    t += 0.35 * flops / r->rates.flops;                          /* what is no product */
-    t += micros * dense * FLOAT * 2 / r->rates.touch_bytes;      /* gradients stored and loaded again */
+    t += 0.35 * flops / r->rates.flops;                     /* what is no product */
+    t += micros * dense * FLOAT * 2 / r->rates.touch_bytes; /* gradients stored and loaded again */
     t += 3 * dense * FLOAT / r->rates.pack_bytes;
-    t += learned * 7 * FLOAT / r->rates.touch_bytes;             /* update */
+    t += learned * 7 * FLOAT / r->rates.touch_bytes; /* update */
     uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT, x = c->layout.input_bytes * (m->layers + 1);
     *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? x : 0);
     *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? x : 0);
@@ -154,8 +155,17 @@ static void consider(search *s, const pl_step_knobs *k)
     if (!s->second && !o->fits && !fits && (o->peak == 0 || c.peak < o->peak))
         better = true;
     if (better)
-        *o = (pl_step_plan){.fits = fits, .knobs = *k, .peak = c.peak, .floor = o->floor, .seconds_per_step = t, .spill_bytes = c.spill, .spill_read = read, .spill_written = written,
-                            .has_next = o->has_next, .next_peak = o->next_peak, .next_seconds = o->next_seconds};
+        *o = (pl_step_plan){.fits = fits,
+            .knobs = *k,
+            .peak = c.peak,
+            .floor = o->floor,
+            .seconds_per_step = t,
+            .spill_bytes = c.spill,
+            .spill_read = read,
+            .spill_written = written,
+            .has_next = o->has_next,
+            .next_peak = o->next_peak,
+            .next_seconds = o->next_seconds};
     if (s->second && !fits && t <= s->bound * 0.93 && (!o->has_next || c.peak < o->next_peak)) {
         o->has_next = true;
         o->next_peak = c.peak;
@@ -176,8 +186,8 @@ static void try_micros(search *s, pl_step_knobs k)
 
 static void try_all(search *s)
 {
-    static const pl_step_knobs levels[] = {
-        {0}, {.spill_state = true}, {.spill_state = true, .spill_gradients = true}, {.spill_state = true, .spill_gradients = true, .spill_weights = true},
+    static const pl_step_knobs levels[] = {{0}, {.spill_state = true}, {.spill_state = true, .spill_gradients = true},
+        {.spill_state = true, .spill_gradients = true, .spill_weights = true},
         {.spill_state = true, .spill_gradients = true, .spill_weights = true, .spill_inputs = true}, {.spill_inputs = true}};
     uint32_t layers = s->r->model->layers;
     for (size_t i = 0; i < PL_COUNT(levels); i++)

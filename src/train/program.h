@@ -23,26 +23,26 @@ typedef struct pl__ref {
 } pl__ref;
 
 /* Opcode, its text, and what its operands are; x: gone on with over the micro-batches. */
-#define PL__STEP_MAP(X)                                                                            \
-    X(GATHER, "gather", "a = words[id]")                                                           \
-    X(EMBED_SUM, "embed_sum", "a += b[position] + c[type]")                                        \
-    X(NORM, "norm", "a = norm(d + e), gain b, shift c")                                            \
-    X(GEMM, "gemm", "a = act(b W + d) + e, W packed at c")                                         \
-    X(ACTIVATE, "activate", "a = act(b)")                                                          \
-    X(DROPOUT, "dropout", "a = dropout(b)")                                                        \
-    X(ATTENTION, "attention", "a = attention of q, k, v in b")                                     \
-    X(POOL, "pool", "a = first row of each text of b")                                             \
-    X(LOSS, "loss", "a = gradient of the loss by the logits b")                                    \
-    X(PACK_ROWS, "pack_rows", "a = b packed, depth is its rows")                                   \
-    X(GEMM_ROWS, "gemm_rows", "a (x)= b^T W, W packed at c")                                       \
-    X(COLUMN_SUM, "column_sum", "a (x)= sum of b over its rows")                                   \
-    X(ACT_BACK, "act_back", "a = b act'(c)")                                                       \
-    X(NORM_BACK, "norm_back", "a = gradient of d + e from c, gain b; row figures f")               \
+#define PL__STEP_MAP(X)                                                                               \
+    X(GATHER, "gather", "a = words[id]")                                                              \
+    X(EMBED_SUM, "embed_sum", "a += b[position] + c[type]")                                           \
+    X(NORM, "norm", "a = norm(d + e), gain b, shift c")                                               \
+    X(GEMM, "gemm", "a = act(b W + d) + e, W packed at c")                                            \
+    X(ACTIVATE, "activate", "a = act(b)")                                                             \
+    X(DROPOUT, "dropout", "a = dropout(b)")                                                           \
+    X(ATTENTION, "attention", "a = attention of q, k, v in b")                                        \
+    X(POOL, "pool", "a = first row of each text of b")                                                \
+    X(LOSS, "loss", "a = gradient of the loss by the logits b")                                       \
+    X(PACK_ROWS, "pack_rows", "a = b packed, depth is its rows")                                      \
+    X(GEMM_ROWS, "gemm_rows", "a (x)= b^T W, W packed at c")                                          \
+    X(COLUMN_SUM, "column_sum", "a (x)= sum of b over its rows")                                      \
+    X(ACT_BACK, "act_back", "a = b act'(c)")                                                          \
+    X(NORM_BACK, "norm_back", "a = gradient of d + e from c, gain b; row figures f")                  \
     X(NORM_GAINS, "norm_gains", "a, b (x)= gradients of gain and shift from c, d + e, row figures f") \
-    X(ATTENTION_BACK, "attention_back", "a = gradient of q, k, v in b from c")                     \
-    X(POOL_BACK, "pool_back", "a = 0 but for each text's first row: b")                            \
-    X(SCATTER_WORDS, "scatter_words", "a[id] (x)= b")                                              \
-    X(SCATTER_POSITIONS, "scatter_positions", "a[position] (x)= b")                                \
+    X(ATTENTION_BACK, "attention_back", "a = gradient of q, k, v in b from c")                        \
+    X(POOL_BACK, "pool_back", "a = 0 but for each text's first row: b")                               \
+    X(SCATTER_WORDS, "scatter_words", "a[id] (x)= b")                                                 \
+    X(SCATTER_POSITIONS, "scatter_positions", "a[position] (x)= b")                                   \
     X(SCATTER_TYPES, "scatter_types", "a[type] (x)= b")
 typedef enum pl__step_code {
 #define PL__STEP_ENUM(name, text, doc) PL__STEP_##name,
@@ -64,13 +64,13 @@ typedef struct pl__step_op {
 
 /* A weight on its way from the store to where operations read it. */
 typedef struct pl__fetch {
-    uint64_t from;           /* element in the store */
-    uint32_t rows, columns;  /* [out][in]; vectors and tables: rows 1 */
+    uint64_t from;                /* element in the store */
+    uint32_t rows, columns;       /* [out][in]; vectors and tables: rows 1 */
     uint32_t first_row, all_rows; /* place of these rows in the packed weight (q, k, v side by side) */
-    uint64_t pack;           /* arena: out = X W^T; UINT64_MAX: not needed */
-    uint64_t pack_rows;      /* arena: dX = dY W; UINT64_MAX: not needed */
-    uint64_t copy;           /* arena: as it is; UINT64_MAX: not needed */
-    bool goes_with_last;     /* same packed weight as the fetch before it: one member does both */
+    uint64_t pack;                /* arena: out = X W^T; UINT64_MAX: not needed */
+    uint64_t pack_rows;           /* arena: dX = dY W; UINT64_MAX: not needed */
+    uint64_t copy;                /* arena: as it is; UINT64_MAX: not needed */
+    bool goes_with_last;          /* same packed weight as the fetch before it: one member does both */
 } pl__fetch;
 
 /* Store elements whose gradient the stage completes, and where it stands in the arena. */
@@ -83,36 +83,36 @@ typedef enum pl__stage_kind { PL__FORWARD, PL__HEAD, PL__BACKWARD } pl__stage_ki
 
 typedef struct pl__step_stage {
     uint8_t kind;
-    uint32_t layer;               /* of the model; embeddings: PL_NO_VALUE */
+    uint32_t layer; /* of the model; embeddings: PL_NO_VALUE */
     uint32_t first_op, op_count;
-    uint32_t eval_ops;            /* HEAD: operations until the logits stand */
+    uint32_t eval_ops; /* HEAD: operations until the logits stand */
     uint32_t first_fetch, fetch_count;
     uint32_t first_yield, yield_count;
     uint64_t gradients, gradient_bytes; /* arena: set to zero before the stage; 0 bytes: none */
-    uint32_t input, output;       /* batch-wide inputs of layers that are read and written: number, or PL_NO_VALUE */
+    uint32_t input, output;             /* batch-wide inputs of layers that are read and written: number, or PL_NO_VALUE */
 } pl__step_stage;
 
 /* Where the parts of the arena lie. */
 typedef struct pl__step_layout {
     uint64_t weights, gradients, moment1, moment2; /* resident stores, else UINT64_MAX */
-    uint64_t inputs;         /* inputs of layers, all of them, or two where they are spilled */
-    uint64_t input_bytes;    /* of one */
+    uint64_t inputs;                               /* inputs of layers, all of them, or two where they are spilled */
+    uint64_t input_bytes;                          /* of one */
     uint64_t hidden_gradient;
-    uint64_t kept;           /* kept inner values, layer after layer */
-    uint64_t kept_bytes;     /* of one layer */
+    uint64_t kept;       /* kept inner values, layer after layer */
+    uint64_t kept_bytes; /* of one layer */
     uint64_t slab, slab_bytes;
     uint64_t slot, slot_bytes; /* gradients of the stage at hand, where the store is spilled */
     uint64_t micro, micro_bytes;
     uint64_t packed, packed_bytes;
-    uint64_t tables;         /* position and type tables, words where resident as a copy */
-    uint64_t keys;           /* [batch rows] of dropout */
+    uint64_t tables; /* position and type tables, words where resident as a copy */
+    uint64_t keys;   /* [batch rows] of dropout */
     uint64_t logits, logit_bytes;
     uint64_t workspace, workspace_bytes; /* of one thread */
-    uint64_t staging_bytes;  /* of one thread, within its workspace */
-    uint64_t sums, sum_count; /* sums of squares, a chunk each */
-    uint64_t micro_room;     /* micro-batches of a batch at most */
-    uint64_t micros;         /* their bounds and texts' starts */
-    uint64_t bytes;          /* the arena */
+    uint64_t staging_bytes;              /* of one thread, within its workspace */
+    uint64_t sums, sum_count;            /* sums of squares, a chunk each */
+    uint64_t micro_room;                 /* micro-batches of a batch at most */
+    uint64_t micros;                     /* their bounds and texts' starts */
+    uint64_t bytes;                      /* the arena */
 } pl__step_layout;
 
 typedef struct pl__step_program {
@@ -134,7 +134,5 @@ typedef struct pl__step_program {
 
 enum { PL__CHUNK = 1 << 16 }; /* elements: unit of the norm's tree and of the update */
 
-const char *pl__step_code_name(pl__step_code code);
-pl_status pl__step_print(const pl__step_program *p, pl_write write, void *self, pl_error *e);
 
 #endif

@@ -10,10 +10,10 @@
 typedef enum pl__what { PL__WEIGHTS, PL__MOMENT1, PL__MOMENT2, PL__GRADIENTS, PL__INPUTS, PL__WHATS } pl__what;
 
 typedef struct pl__store {
-    char *memory[PL__WHATS];   /* resident, or NULL */
+    char *memory[PL__WHATS];     /* resident, or NULL */
     uint64_t file_at[PL__WHATS]; /* offset in the spill file */
     uint64_t skipped[PL__WHATS]; /* elements of the store that come before its first one */
-    int file;                  /* -1: nothing is spilled */
+    int file;                    /* -1: nothing is spilled */
 } pl__store;
 /* Elements of the store; the resident ones are copied. PL_MACHINE when the disk fails or is full. */
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e);
@@ -39,7 +39,7 @@ typedef struct pl__member_state {
 struct pl_step {
     pl_step_request request;
     pl_step_plan plan;
-    pl_region region;      /* what lives as long as the step: parameters, tables of programs */
+    pl_region region; /* what lives as long as the step: parameters, tables of programs */
     pl__parameters params;
     pl__step_program program;
     void *tables;
@@ -55,14 +55,14 @@ struct pl_step {
     bool eval;
     uint64_t t;
     double lr;
-    uint32_t valid_texts;   /* with a target that counts */
+    uint32_t valid_texts; /* with a target that counts */
     double loss;
     uint32_t bad_text;
     size_t bad_yield;
     double clip;
     pl__micro *micros;
     uint32_t micro_count;
-    uint64_t *keys;         /* [rows] */
+    uint64_t *keys; /* [rows] */
     pl_barrier barrier;
     _Atomic uint64_t next;
     _Atomic bool stop, failed, error_taken;

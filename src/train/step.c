@@ -51,8 +51,12 @@ static void compile(pl_step *s)
 {
     pl__step_costs c;
     pl__step_measure(&s->request, &s->plan.knobs, &s->params, &c);
-    s->program = (pl__step_program){.parameters = s->params.list, .parameter_count = s->params.count, .elements = s->params.elements, .learn_first = s->params.learn_first,
-                                    .words = s->params.list[0].first, .l = c.layout};
+    s->program = (pl__step_program){.parameters = s->params.list,
+        .parameter_count = s->params.count,
+        .elements = s->params.elements,
+        .learn_first = s->params.learn_first,
+        .words = s->params.list[0].first,
+        .l = c.layout};
     assert(c.tables <= s->tables_room);
     take_tables(s, &c.sizes);
     pl__step_sizes again;

@@ -20,36 +20,36 @@ typedef struct pl_recipe {
     double hidden_dropout, attention_dropout, classifier_dropout;
     double b1, b2, eps, weight_decay, max_grad_norm; /* max_grad_norm 0: no clipping */
     uint64_t seed;
-    uint32_t first_layer;  /* layers below it and the embeddings stay as they are; 0: embeddings too learn */
-    bool head_only;        /* only what stands behind the last layer learns */
-    uint32_t shards;       /* gradients are summed per shard of the batch, then over shards by a fixed tree */
+    uint32_t first_layer; /* layers below it and the embeddings stay as they are; 0: embeddings too learn */
+    bool head_only;       /* only what stands behind the last layer learns */
+    uint32_t shards;      /* gradients are summed per shard of the batch, then over shards by a fixed tree */
 } pl_recipe;
 
 typedef struct pl_step_request {
-    const pl_model *model;       /* made for PL_TASK_CLASSIFY; a head that the folder lacks is fresh */
+    const pl_model *model; /* made for PL_TASK_CLASSIFY; a head that the folder lacks is fresh */
     const pl_kernels *kernels;
     const pl_train_kernels *train;
     pl_rates rates;
     pl_recipe recipe;
     uint64_t limit;
     uint32_t threads;
-    uint32_t batch;              /* texts of an optimizer step */
-    uint32_t longest;            /* rows of the longest text */
-    uint64_t batch_rows;         /* most token rows that `batch` texts can have: batch x longest, or known from the data */
-    const uint32_t *used;        /* [used_count] token ids that the data has, ascending */
+    uint32_t batch;       /* texts of an optimizer step */
+    uint32_t longest;     /* rows of the longest text */
+    uint64_t batch_rows;  /* most token rows that `batch` texts can have: batch x longest, or known from the data */
+    const uint32_t *used; /* [used_count] token ids that the data has, ascending */
     uint32_t used_count;
     const pl_ledger_line *held;
     size_t held_count;
-    const char *spill_folder;    /* NULL: nothing may be spilled */
-    bool spill_is_memory;        /* on tmpfs, ramfs or hugetlbfs: spilled bytes count as memory */
-    uint64_t spill_free;         /* bytes the file system and RLIMIT_FSIZE allow there */
+    const char *spill_folder; /* NULL: nothing may be spilled */
+    bool spill_is_memory;     /* on tmpfs, ramfs or hugetlbfs: spilled bytes count as memory */
+    uint64_t spill_free;      /* bytes the file system and RLIMIT_FSIZE allow there */
     double spill_bytes_per_second;
 } pl_step_request;
 
 typedef struct pl_step_knobs {
-    uint32_t micro_rows;      /* token rows of a micro-batch; texts are whole */
-    uint32_t kept_layers;     /* layers whose inner activations are kept rather than computed again */
-    bool spill_inputs;        /* inputs of the layers, between forward and backward */
+    uint32_t micro_rows;                              /* token rows of a micro-batch; texts are whole */
+    uint32_t kept_layers;                             /* layers whose inner activations are kept rather than computed again */
+    bool spill_inputs;                                /* inputs of the layers, between forward and backward */
     bool spill_state, spill_gradients, spill_weights; /* moments; gradients; parameters */
 } pl_step_knobs;
 
@@ -57,9 +57,9 @@ typedef struct pl_step_plan {
     bool fits;
     pl_step_knobs knobs;
     uint64_t peak, floor;
-    double seconds_per_step;  /* of a full batch at its longest */
+    double seconds_per_step;                         /* of a full batch at its longest */
     uint64_t spill_bytes, spill_read, spill_written; /* file size; a step */
-    bool has_next;            /* the smallest plan that is 5 % faster and does not fit */
+    bool has_next;                                   /* the smallest plan that is 5 % faster and does not fit */
     uint64_t next_peak;
     double next_seconds;
     pl_ledger ledger;
@@ -70,8 +70,8 @@ pl_status pl_step_plan_make(const pl_step_request *r, pl_region *region, pl_step
 
 /* ---- parameters by name, as transformers saves them ---- */
 typedef struct pl_parameter {
-    const char *name;      /* of the folder's tensor, or of the fresh head's as transformers names it */
-    pl_dtype type;         /* of the folder's tensor; F32 where it is fresh */
+    const char *name; /* of the folder's tensor, or of the fresh head's as transformers names it */
+    pl_dtype type;    /* of the folder's tensor; F32 where it is fresh */
     uint32_t rank;
     uint64_t shape[2];
     uint64_t first, count; /* elements in the store; the word table has rows of `used` only */
@@ -101,9 +101,9 @@ typedef struct pl_batch {
 } pl_batch;
 
 typedef struct pl_step_result {
-    double loss;      /* mean over the texts of the batch that are not ignored */
-    double grad_norm; /* before clipping */
-    uint32_t bad_text; /* first text with a loss that is not finite, or UINT32_MAX */
+    double loss;          /* mean over the texts of the batch that are not ignored */
+    double grad_norm;     /* before clipping */
+    uint32_t bad_text;    /* first text with a loss that is not finite, or UINT32_MAX */
     size_t bad_parameter; /* first parameter with a gradient that is not finite, or SIZE_MAX */
 } pl_step_result;
 

@@ -24,7 +24,8 @@ pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error
     if (posix_fallocate(fd, 0, (off_t)bytes) == ENOSPC) {
         close(fd);
         char size[32];
-        return pl_fail(e, PL_MACHINE, "%s: the file system has no room for %s of spilled state; --spill names another folder", folder, pl_bytes_text(bytes, size));
+        return pl_fail(
+            e, PL_MACHINE, "%s: the file system has no room for %s of spilled state; --spill names another folder", folder, pl_bytes_text(bytes, size));
     }
     *file = fd;
     return PL_OK;
@@ -51,10 +52,7 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
     return end;
 }
 
-static pl_status disk_failed(const char *what, pl_error *e)
-{
-    return pl_fail(e, PL_MACHINE, "spill file: %s: %s", what, strerror(errno));
-}
+static pl_status disk_failed(const char *what, pl_error *e) { return pl_fail(e, PL_MACHINE, "spill file: %s: %s", what, strerror(errno)); }
 
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e)
 {

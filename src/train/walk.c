@@ -21,7 +21,8 @@ void pl__step_fail(pl_step *s, pl_status status, const pl_error *e)
 
 bool pl__step_ending(const pl_step *s)
 {
-    return atomic_load_explicit(&s->stop, memory_order_relaxed) || atomic_load_explicit(&s->failed, memory_order_relaxed) || atomic_load_explicit(&s->asked, memory_order_relaxed);
+    return atomic_load_explicit(&s->stop, memory_order_relaxed) || atomic_load_explicit(&s->failed, memory_order_relaxed) ||
+        atomic_load_explicit(&s->asked, memory_order_relaxed);
 }
 
 bool pl__step_agree(pl_step *s, unsigned member)
@@ -47,11 +48,16 @@ static void pack_rows(pl_step *s, const pl__fetch *f, const float *in, uint32_t 
 {
     uint32_t row = f->first_row + first;
     if (f->pack != UINT64_MAX)
-        s->request.kernels->pack(&(pl_pack){.out = s->arena + f->pack, .first_column = row, .columns = rows, .depth = f->columns, .in = in,
-                                            .in_stride = f->columns * sizeof(float), .type = PL_F32});
+        s->request.kernels->pack(&(pl_pack){.out = s->arena + f->pack,
+            .first_column = row,
+            .columns = rows,
+            .depth = f->columns,
+            .in = in,
+            .in_stride = f->columns * sizeof(float),
+            .type = PL_F32});
     if (f->pack_rows != UINT64_MAX)
-        s->request.train->pack_rows(&(pl_pack_rows){.out = s->arena + f->pack_rows, .columns = f->columns, .depth = f->all_rows, .first_row = row, .rows = rows, .in = in,
-                                                    .in_stride = f->columns});
+        s->request.train->pack_rows(&(pl_pack_rows){
+            .out = s->arena + f->pack_rows, .columns = f->columns, .depth = f->all_rows, .first_row = row, .rows = rows, .in = in, .in_stride = f->columns});
 }
 
 void pl__fetch_run(pl_step *s, const pl__fetch *f, unsigned member)
@@ -108,7 +114,8 @@ static void move_input(pl_step *s, uint32_t input, bool out, unsigned member)
     float *at = (float *)(void *)(s->arena + l->inputs + input % 2 * l->input_bytes) + first * stride;
     uint64_t element = input * (l->input_bytes / sizeof(float)) + first * stride;
     pl_error e;
-    pl_status st = out ? pl__store_set(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e) : pl__store_get(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e);
+    pl_status st = out ? pl__store_set(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e)
+                       : pl__store_get(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e);
     if (st)
         pl__step_fail(s, st, &e);
 }
@@ -211,8 +218,17 @@ static void update_chunk(pl_step *s, const pl_parameter *p, uint64_t first, uint
     float *v = borrow(s, PL__MOMENT2, first, n, staging + 2 * PL__CHUNK, &e, &st), *g = borrow(s, PL__GRADIENTS, first, n, staging + 3 * PL__CHUNK, &e, &st);
     if (!st) {
         double decay = p->decays ? r->weight_decay : 0;
-        pl_adamw a = {.w = w, .m = m, .v = v, .gradient = g, .clip = (float)s->clip, .keep = (float)(1.0 - s->lr * decay), .b1 = (float)r->b1, .b2 = (float)r->b2,
-                      .step_size = (float)(s->lr / (1.0 - power(r->b1, s->t))), .root2 = (float)sqrt(1.0 - power(r->b2, s->t)), .eps = (float)r->eps};
+        pl_adamw a = {.w = w,
+            .m = m,
+            .v = v,
+            .gradient = g,
+            .clip = (float)s->clip,
+            .keep = (float)(1.0 - s->lr * decay),
+            .b1 = (float)r->b1,
+            .b2 = (float)r->b2,
+            .step_size = (float)(s->lr / (1.0 - power(r->b1, s->t))),
+            .root2 = (float)sqrt(1.0 - power(r->b2, s->t)),
+            .eps = (float)r->eps};
         s->request.train->adamw(&a, 0, n);
         st = pl__store_set(&s->store, PL__WEIGHTS, first, n, w, &e);
     }

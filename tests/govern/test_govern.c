@@ -11,10 +11,7 @@
 
 #define MIB (1024ull * 1024)
 
-static pl_pressure left(uint64_t cgroup, uint64_t available)
-{
-    return (pl_pressure){.cgroup = cgroup, .limit = UINT64_MAX, .available = available};
-}
+static pl_pressure left(uint64_t cgroup, uint64_t available) { return (pl_pressure){.cgroup = cgroup, .limit = UINT64_MAX, .available = available}; }
 
 static void shrinks_at_once(void **state)
 {
@@ -106,8 +103,12 @@ static void nothing_known_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shrinks_at_once), cmocka_unit_test(grows_late), cmocka_unit_test(a_dip_starts_the_half_minute_again), cmocka_unit_test(obeys_who_asks),
-        cmocka_unit_test(does_not_oscillate), cmocka_unit_test(nothing_known_changes_nothing),
+        cmocka_unit_test(shrinks_at_once),
+        cmocka_unit_test(grows_late),
+        cmocka_unit_test(a_dip_starts_the_half_minute_again),
+        cmocka_unit_test(obeys_who_asks),
+        cmocka_unit_test(does_not_oscillate),
+        cmocka_unit_test(nothing_known_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

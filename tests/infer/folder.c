@@ -112,9 +112,15 @@ static void write_config(const char *folder, const test_model *m)
     FILE *f = open_in(folder, "config.json");
     const char *class = m->labels ? "ForSequenceClassification" : "Model";
     if (m->distilbert)
-        fprintf(f, "{\"model_type\":\"distilbert\",\"architectures\":[\"DistilBert%s\"],\"dim\":%u,\"n_heads\":%u,\"hidden_dim\":%u,\"n_layers\":%u,\"activation\":\"gelu\",", class, m->hidden, m->heads, m->inner, m->layers);
+        fprintf(f,
+            "{\"model_type\":\"distilbert\",\"architectures\":[\"DistilBert%s\"],\"dim\":%u,\"n_heads\":%u,\"hidden_dim\":%u,\"n_layers\":%u,\"activation\":"
+            "\"gelu\",",
+            class, m->hidden, m->heads, m->inner, m->layers);
     else
-        fprintf(f, "{\"model_type\":\"bert\",\"architectures\":[\"Bert%s\"],\"hidden_size\":%u,\"num_attention_heads\":%u,\"intermediate_size\":%u,\"num_hidden_layers\":%u,\"hidden_act\":\"gelu\",\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,", class, m->hidden, m->heads, m->inner, m->layers);
+        fprintf(f,
+            "{\"model_type\":\"bert\",\"architectures\":[\"Bert%s\"],\"hidden_size\":%u,\"num_attention_heads\":%u,\"intermediate_size\":%u,\"num_hidden_"
+            "layers\":%u,\"hidden_act\":\"gelu\",\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,",
+            class, m->hidden, m->heads, m->inner, m->layers);
     fprintf(f, "\"vocab_size\":%d,\"max_position_embeddings\":%u,\"num_labels\":%u}", TEST_VOCABULARY, m->positions, m->labels ? m->labels : 2);
     fclose(f);
     f = open_in(folder, "vocab.txt");

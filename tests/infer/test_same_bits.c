@@ -162,9 +162,21 @@ static void same(const test_model *m)
     test_folder_remove(model);
 }
 
-static void base_model(void **state) { (void)state; same(&base); }
-static void classifier(void **state) { (void)state; same(&head); }
-static void distilbert(void **state) { (void)state; same(&distil); }
+static void base_model(void **state)
+{
+    (void)state;
+    same(&base);
+}
+static void classifier(void **state)
+{
+    (void)state;
+    same(&head);
+}
+static void distilbert(void **state)
+{
+    (void)state;
+    same(&distil);
+}
 
 /* bf16 is promised per instruction path. */
 static void bf16_by_path(void **state)
@@ -304,8 +316,14 @@ static void needs_an_encoder_for_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base_model), cmocka_unit_test(classifier), cmocka_unit_test(distilbert), cmocka_unit_test(bf16_by_path), cmocka_unit_test(bending),
-        cmocka_unit_test(floor_is_true), cmocka_unit_test(faults_in_the_input), cmocka_unit_test(needs_an_encoder_for_labels),
+        cmocka_unit_test(base_model),
+        cmocka_unit_test(classifier),
+        cmocka_unit_test(distilbert),
+        cmocka_unit_test(bf16_by_path),
+        cmocka_unit_test(bending),
+        cmocka_unit_test(floor_is_true),
+        cmocka_unit_test(faults_in_the_input),
+        cmocka_unit_test(needs_an_encoder_for_labels),
     };
     make_texts();
     return cmocka_run_group_tests(tests, NULL, NULL);

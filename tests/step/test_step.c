@@ -43,7 +43,8 @@ static pl_batch make_batch(void)
     starts[TEXTS] = rows;
     for (uint32_t i = 0; i < TEST_VOCABULARY; i++)
         used[i] = i;
-    return (pl_batch){.texts = TEXTS, .rows = rows, .ids = ids, .types = types, .positions = positions, .starts = starts, .examples = examples, .targets = targets};
+    return (pl_batch){
+        .texts = TEXTS, .rows = rows, .ids = ids, .types = types, .positions = positions, .starts = starts, .examples = examples, .targets = targets};
 }
 
 typedef struct fixture {
@@ -64,9 +65,27 @@ static void open_model(fixture *f, const test_model *m)
         fail_msg("%s", e.text);
     pl_isa isa = pl_isa_best(pl_isa_present(), PL_F32);
     f->request = (pl_step_request){
-        .model = &f->model, .kernels = pl_kernels_of(isa, PL_F32), .train = pl_train_kernels_of(isa, PL_F32), .limit = 1 << 30, .threads = 2,
-        .recipe = {.problem = PL_PROBLEM_SINGLE, .labels = LABELS, .b1 = 0.9, .b2 = 0.999, .eps = 1e-8, .max_grad_norm = 1, .weight_decay = 0.01, .seed = 42, .shards = 1},
-        .batch = TEXTS, .longest = LONGEST, .batch_rows = MOST_ROWS, .used = used, .used_count = TEST_VOCABULARY, .spill_folder = "/tmp", .spill_free = 1 << 30,
+        .model = &f->model,
+        .kernels = pl_kernels_of(isa, PL_F32),
+        .train = pl_train_kernels_of(isa, PL_F32),
+        .limit = 1 << 30,
+        .threads = 2,
+        .recipe = {.problem = PL_PROBLEM_SINGLE,
+            .labels = LABELS,
+            .b1 = 0.9,
+            .b2 = 0.999,
+            .eps = 1e-8,
+            .max_grad_norm = 1,
+            .weight_decay = 0.01,
+            .seed = 42,
+            .shards = 1},
+        .batch = TEXTS,
+        .longest = LONGEST,
+        .batch_rows = MOST_ROWS,
+        .used = used,
+        .used_count = TEST_VOCABULARY,
+        .spill_folder = "/tmp",
+        .spill_free = 1 << 30,
     };
     assert_int_equal(pl_rates_of(isa, PL_F32, NULL, &f->request.rates, &e), PL_OK);
 }
@@ -210,7 +229,12 @@ static void same(const test_model *m, double dropout)
     train(&f, NULL, truth, losses, 0);
     assert_true(losses[STEPS - 1] < losses[0] || dropout > 0);
     for (unsigned i = 0; i < 24; i++) {
-        pl_step_knobs k = {.micro_rows = LONGEST + i * 11, .kept_layers = i % (m->layers + 1), .spill_state = i & 1, .spill_gradients = i & 2, .spill_weights = i & 4, .spill_inputs = i & 8};
+        pl_step_knobs k = {.micro_rows = LONGEST + i * 11,
+            .kept_layers = i % (m->layers + 1),
+            .spill_state = i & 1,
+            .spill_gradients = i & 2,
+            .spill_weights = i & 4,
+            .spill_inputs = i & 8};
         f.request.threads = 1 + i % 3;
         train(&f, &k, other, again, 0);
         assert_memory_equal(losses, again, sizeof losses);
@@ -226,9 +250,21 @@ static void same(const test_model *m, double dropout)
     close_model(&f);
 }
 
-static void bert_same(void **state) { (void)state; same(&bert, 0); }
-static void bert_same_dropout(void **state) { (void)state; same(&bert, 0.2); }
-static void distilbert_same(void **state) { (void)state; same(&distil, 0.1); }
+static void bert_same(void **state)
+{
+    (void)state;
+    same(&bert, 0);
+}
+static void bert_same_dropout(void **state)
+{
+    (void)state;
+    same(&bert, 0.2);
+}
+static void distilbert_same(void **state)
+{
+    (void)state;
+    same(&distil, 0.1);
+}
 
 static void floor_and_ledger(void **state)
 {
@@ -254,8 +290,12 @@ static void floor_and_ledger(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bert_gradients), cmocka_unit_test(distilbert_gradients), cmocka_unit_test(bert_same), cmocka_unit_test(bert_same_dropout),
-        cmocka_unit_test(distilbert_same), cmocka_unit_test(floor_and_ledger),
+        cmocka_unit_test(bert_gradients),
+        cmocka_unit_test(distilbert_gradients),
+        cmocka_unit_test(bert_same),
+        cmocka_unit_test(bert_same_dropout),
+        cmocka_unit_test(distilbert_same),
+        cmocka_unit_test(floor_and_ledger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
