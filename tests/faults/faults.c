@@ -21,11 +21,12 @@
 #include <unistd.h>
 
 /* name, errno of a failure */
-#define KINDS(X)                                                                                   \
-    X(malloc, ENOMEM) X(calloc, ENOMEM) X(realloc, ENOMEM) X(mmap, ENOMEM) X(open, EMFILE)         \
-    X(openat, EMFILE) X(fopen, EMFILE) X(read, EIO) X(pread, EIO) X(write, ENOSPC)                 \
-    X(pwrite, ENOSPC) X(fsync, EIO) X(rename, EACCES) X(ftruncate, ENOSPC) X(fstat, EIO)           \
-    X(pthread_create, EAGAIN)
+/* clang-format off */
+#define KINDS(X) \
+    X(malloc, ENOMEM) X(calloc, ENOMEM) X(realloc, ENOMEM) X(mmap, ENOMEM) X(open, EMFILE) X(openat, EMFILE) \
+    X(fopen, EMFILE) X(read, EIO) X(pread, EIO) X(write, ENOSPC) X(pwrite, ENOSPC) X(fsync, EIO) X(rename, EACCES) \
+    X(ftruncate, ENOSPC) X(fstat, EIO) X(pthread_create, EAGAIN)
+/* clang-format on */
 
 enum kind {
 #define KIND_ENUM(name, error) K_##name,
@@ -85,8 +86,8 @@ REAL(int, ftruncate, int, off_t);
 REAL(int, fstat, int, struct stat *);
 REAL(int, pthread_create, pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-#define WRAP(type, name, ...)                                                                      \
-    type __wrap_##name(__VA_ARGS__);                                                               \
+#define WRAP(type, name, ...)        \
+    type __wrap_##name(__VA_ARGS__); \
     type __wrap_##name(__VA_ARGS__)
 
 WRAP(void *, malloc, size_t n) { return fails(K_malloc, count(K_malloc)) ? NULL : __real_malloc(n); }

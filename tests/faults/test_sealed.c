@@ -97,7 +97,7 @@ static pl_status count_result(void *self, const pl_result *result, pl_error *e)
 }
 
 static const char *const lines[] = {"", "the ship", "most people know this and wait", "naïve café — 日本 船 中", "the ship",
-                                    "a much longer text about a heavy ship that waits in the harbour for the storm to end and the sea to lie flat"};
+    "a much longer text about a heavy ship that waits in the harbour for the storm to end and the sea to lie flat"};
 
 static void run_sealed(const char *folder, uint64_t limit, uint32_t threads, pl_precision precision)
 {

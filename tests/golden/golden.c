@@ -161,9 +161,13 @@ typedef struct tensor {
 static bool read_tensor(const json_t *row, tensor *t)
 {
     const json_t *scale = json_array_get(row, 2);
-    *t = (tensor){.type = type_of(json_string_value(json_array_get(row, 0))), .name = json_string_value(json_array_get(row, 3)),
-                  .shape = json_array_get(row, 4), .offset = json_number_value(json_array_get(row, 1)),
-                  .scale = json_number_value(scale), .counting = json_is_string(scale), .count = 1};
+    *t = (tensor){.type = type_of(json_string_value(json_array_get(row, 0))),
+        .name = json_string_value(json_array_get(row, 3)),
+        .shape = json_array_get(row, 4),
+        .offset = json_number_value(json_array_get(row, 1)),
+        .scale = json_number_value(scale),
+        .counting = json_is_string(scale),
+        .count = 1};
     for (size_t i = 0; i < json_array_size(t->shape); i++)
         t->count *= (uint64_t)json_integer_value(json_array_get(t->shape, i));
     return t->type && t->name && json_is_array(t->shape);
@@ -198,7 +202,8 @@ static char *header_text(const json_t *rows, size_t *length)
             return NULL;
         }
         uint64_t end = at + t.count * t.type->bytes;
-        json_object_set_new(header, t.name, json_pack("{s:s, s:O, s:[I, I]}", "dtype", t.type->name, "shape", t.shape, "data_offsets", (json_int_t)at, (json_int_t)end));
+        json_object_set_new(
+            header, t.name, json_pack("{s:s, s:O, s:[I, I]}", "dtype", t.type->name, "shape", t.shape, "data_offsets", (json_int_t)at, (json_int_t)end));
         at = end;
     }
     char *compact = json_dumps(header, JSON_COMPACT);
@@ -240,7 +245,8 @@ bool golden_make(const char *case_file, const char *folder, char *why, size_t ca
     bool good = make_folders(folder);
     const char *name = "";
     json_t *value;
-    json_object_foreach(json_object_get(root, "files"), name, value) {
+    json_object_foreach(json_object_get(root, "files"), name, value)
+    {
         if (good && !(good = write_file(folder, name, value)))
             fail(why, capacity, "could not be written", name);
     }
@@ -252,7 +258,8 @@ bool golden_make(const char *case_file, const char *folder, char *why, size_t ca
         if (!(good = copy_file(from, folder, "tokenizer.json")))
             fail(why, capacity, "could not be copied", from);
     }
-    json_object_foreach(json_object_get(root, "weights"), name, value) {
+    json_object_foreach(json_object_get(root, "weights"), name, value)
+    {
         if (good && !(good = write_weights(folder, name, value)))
             fail(why, capacity, "weights could not be written", name);
     }

@@ -39,7 +39,8 @@ static void folder_has_what_the_case_says(void **state)
     assert_non_null(f);
     fputs("{\"tokenizer\": null, \"files\": {\"a/config.json\": {\"x\": 1}, \"vocab.txt\": \"one\\ntwo\\n\"},"
           "\"weights\": {\"model.safetensors\": [[\"F16\", 1, 0, \"ones\", [2, 3]], [\"I64\", 0, \"count\", \"ids\", [1, 4]],"
-          "[\"BF16\", -2, 0, \"minus\", [1]], [\"F16\", 6e-8, 0, \"tiny\", [1]]]}}", f);
+          "[\"BF16\", -2, 0, \"minus\", [1]], [\"F16\", 6e-8, 0, \"tiny\", [1]]]}}",
+        f);
     fclose(f);
     assert_true(golden_make(path, folder, why, sizeof why));
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
