@@ -1,5 +1,6 @@
 #include "text/added.h"
 
+#include "text/sort.h"
 #include "text/unicode.h"
 
 #include <string.h>
@@ -11,30 +12,16 @@ static int compare(const pl__added_token *a, const pl__added_token *b)
     return order ? order : (a->pattern_bytes > b->pattern_bytes) - (a->pattern_bytes < b->pattern_bytes);
 }
 
-static void sink(const pl__added_token **heap, uint32_t at, uint32_t n)
+static int by_pattern(const void *a, const void *b, const void *context)
 {
-    const pl__added_token *value = heap[at];
-    for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && compare(heap[child + 1], heap[child]) > 0)
-            child++;
-        if (compare(heap[child], value) <= 0)
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = value;
+    (void)context;
+    return compare(*(const pl__added_token *const *)a, *(const pl__added_token *const *)b);
 }
 
 bool pl__added_prepare(pl__added_set *set, const pl__added_token **a, const pl__added_token **b)
 {
     const pl__added_token **t = set->tokens;
-    for (uint32_t i = set->count / 2; i-- > 0;)
-        sink(t, i, set->count);
-    for (uint32_t end = set->count; end-- > 1;) {
-        const pl__added_token *last = t[end];
-        t[end] = t[0];
-        t[0] = last;
-        sink(t, 0, end);
-    }
+    pl__sort((void *)t, set->count, sizeof(void *), by_pattern, NULL);
     uint32_t at = 0;
     for (unsigned byte = 0; byte <= 256; byte++) {
         while (at < set->count && (unsigned char)t[at]->pattern[0] < byte)

@@ -20,7 +20,7 @@ typedef struct pl__added_set {
     const pl__added_token **tokens; /* [count] */
     uint32_t count;
     uint32_t first[257]; /* tokens[first[b] .. first[b + 1]) begin with byte b */
-    uint32_t longest; /* bytes of a pattern */
+    uint32_t longest;    /* bytes of a pattern */
     bool any_lstrip;
 } pl__added_set;
 

@@ -31,12 +31,16 @@ typedef struct run {
 void pl__bert_prepare(pl_tokenizer *t)
 {
     const pl__normalizer *norm = t->normalizer_count ? t->normalizers : NULL;
-    t->bert = t->model.kind == PL__WORDPIECE && t->splitter_count == 1 && t->splitters[0].kind == PL__SPLIT_BERT
-              && t->post.trim_count == 0 && t->normalizer_count <= 1 && (!norm || norm->kind == PL__NORM_BERT) && t->normalized.count == 0;
+    t->bert = t->model.kind == PL__WORDPIECE && t->splitter_count == 1 && t->splitters[0].kind == PL__SPLIT_BERT && t->post.trim_count == 0 &&
+        t->normalizer_count <= 1 && (!norm || norm->kind == PL__NORM_BERT) && t->normalized.count == 0;
     for (uint32_t c = 0; c < 256; c++) {
         uint8_t bits = c < 0x80 ? pl__class(c) : 0;
         t->fold[c] = (uint8_t)(norm && norm->lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
-        t->kind[c] = c >= 0x80 ? WIDE : norm && norm->clean_text && (bits & PL__OTHER) ? DROPPED : bits & PL__WHITE ? WHITE : bits & PL__PUNCTUATION ? PUNCTUATION : LETTER;
+        t->kind[c] = c >= 0x80                               ? WIDE
+            : norm && norm->clean_text && (bits & PL__OTHER) ? DROPPED
+            : bits & PL__WHITE                               ? WHITE
+            : bits & PL__PUNCTUATION                         ? PUNCTUATION
+                                                             : LETTER;
     }
 }
 
@@ -149,12 +153,6 @@ static pl_status add_stripped(run *r, uint32_t c, uint32_t place)
     return status;
 }
 
-static bool chinese(uint32_t c)
-{
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F)
-           || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
 static pl_status add_wide(run *r, uint32_t c, uint32_t place)
 {
     const pl__normalizer *norm = r->norm;
@@ -165,7 +163,7 @@ static pl_status add_wide(run *r, uint32_t c, uint32_t place)
         return PL_OK;
     if (norm->clean_text && (bits & PL__WHITE))
         return flush(r);
-    bool alone = norm->chinese && chinese(c);
+    bool alone = norm->chinese && pl__is_chinese(c);
     pl_status status = alone ? flush(r) : PL_OK;
     if (!status)
         status = norm->strip_accents ? add_stripped(r, c, place) : add_lowered(r, c, place);
@@ -227,8 +225,12 @@ pl_status pl__bert_encode(const pl_tokenizer *t, void *workspace, size_t text_by
     size_t most = most_chars(t, text_bytes), room = 4 * (most + 1);
     uint64_t *hashes = workspace;
     uint32_t *from = (uint32_t *)(hashes + room);
-    run r = {.t = t, .v = v, .norm = t->normalizer_count ? t->normalizers : NULL, .sink = sink, .e = e,
-             .word = {.text = (char *)(from + room), .from = from, .hashes = hashes, .most_chars = most}};
+    run r = {.t = t,
+        .v = v,
+        .norm = t->normalizer_count ? t->normalizers : NULL,
+        .sink = sink,
+        .e = e,
+        .word = {.text = (char *)(from + room), .from = from, .hashes = hashes, .most_chars = most}};
     size_t at = 0, search = 0, taken = 0;
     *outcome = PL__ENOUGH;
     while (at < v->n || search < v->n) {

@@ -16,10 +16,7 @@ typedef struct sequence {
 
 /* ---- workspace: a sink for each text, then what the stages need ---- */
 
-static size_t sink_bytes(const pl_tokenizer *t, size_t max_length)
-{
-    return pl_round_up(max_length * (sizeof(uint32_t) * (t->post.trim_count ? 5 : 3)), 64);
-}
+static size_t sink_bytes(const pl_tokenizer *t, size_t max_length) { return pl_round_up(max_length * (sizeof(uint32_t) * (t->post.trim_count ? 5 : 3)), 64); }
 
 static size_t stage_bytes(const pl_tokenizer *t, size_t text_bytes)
 {
@@ -34,7 +31,7 @@ size_t pl_tokenizer_workspace(const pl_tokenizer *t, size_t text_bytes, size_t m
 static char *make_sink(const pl_tokenizer *t, char *at, size_t max_length, pl__sink *sink)
 {
     *sink = (pl__sink){.ids = (uint32_t *)at, .capacity = max_length};
-    sink->spans = (uint32_t (*)[2])(sink->ids + max_length);
+    sink->spans = (uint32_t(*)[2])(sink->ids + max_length);
     sink->trims = t->post.trim_count ? sink->spans + max_length : NULL;
     return at + sink_bytes(t, max_length);
 }
@@ -219,7 +216,8 @@ static pl_status assemble(const pl_tokenizer *t, const sequence *texts, size_t c
     return PL_OK;
 }
 
-pl_status pl_tokenizer_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl_text_view *text, const pl_text_view *pair, size_t max_length, pl_encoding *out, pl_error *e)
+pl_status pl_tokenizer_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl_text_view *text, const pl_text_view *pair,
+    size_t max_length, pl_encoding *out, pl_error *e)
 {
     size_t count = pair ? 2 : 1, special = pl_tokenizer_special_count(t, pair != NULL);
     assert(workspace_bytes >= pl_tokenizer_workspace(t, pl_max(text->bytes, pair ? pair->bytes : 0), max_length));

@@ -13,10 +13,10 @@ enum { PATH_BYTES = 4096, CONFIG_BYTES = 1 << 22, JSON_BYTES = 1 << 16 };
 
 /* What a class of `transformers` makes of its files. */
 typedef struct recipe {
-    const char *classes; /* " Bert DistilBert ": without Tokenizer and Fast */
-    const char *models;  /* model_type of config.json */
-    bool bpe;            /* vocab.json and merges.txt, else vocab.txt */
-    const char *tokens[5]; /* defaults of unk, sep, pad, cls, mask; NULL: none */
+    const char *classes;             /* " Bert DistilBert ": without Tokenizer and Fast */
+    const char *models;              /* model_type of config.json */
+    bool bpe;                        /* vocab.json and merges.txt, else vocab.txt */
+    const char *tokens[5];           /* defaults of unk, sep, pad, cls, mask; NULL: none */
     bool mask_lstrip, roberta, post; /* roberta: two separators between the texts; post: anything is added at all */
 } recipe;
 
@@ -24,8 +24,9 @@ enum { UNK, SEP, PAD, CLS, MASK, ROLES };
 static const char *const role_keys[ROLES] = {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
 
 static const recipe recipes[] = {
-    {" Bert DistilBert Electra ConvBert MobileBert SqueezeBert LayoutLM Funnel Lxmert Retribert ", " bert distilbert electra convbert mobilebert squeezebert layoutlm nomic_bert ",
-        false, {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"}, false, false, true},
+    {" Bert DistilBert Electra ConvBert MobileBert SqueezeBert LayoutLM Funnel Lxmert Retribert ",
+        " bert distilbert electra convbert mobilebert squeezebert layoutlm nomic_bert ", false, {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"}, false, false,
+        true},
     {" MPNet ", " mpnet ", false, {"[UNK]", "</s>", "<pad>", "<s>", "<mask>"}, true, true, true},
     {" Roberta Longformer Bart LED ", " roberta longformer bart led ", true, {"<unk>", "</s>", "<pad>", "<s>", "<mask>"}, true, true, true},
     {" GPT2 ", " gpt2 gpt_neo gptj ", true, {"<|endoftext|>", NULL, NULL, NULL, NULL}, false, false, false},
@@ -33,7 +34,7 @@ static const recipe recipes[] = {
 
 /* ---- the configuration ---- */
 
-static pl_status read_tree(pl__load *l, const char *folder, const char *name, char path[PATH_BYTES], const pl__node **out)
+static pl_status read_tree(pl__load *l, const char *folder, const char *name, char path[PATH_BYTES], pl__node **out)
 {
     struct stat s;
     *out = NULL;
@@ -83,11 +84,13 @@ static const recipe *recipe_of_class(const char *name, size_t n)
 static pl_status find_recipe(pl__load *l, const char *folder, const pl__node *config, bool bpe, const recipe **out)
 {
     char path[PATH_BYTES];
-    const pl__node *class = pl__tree_get(config, "tokenizer_class"), *model = NULL;
+    const pl__node *class = pl__tree_get(config, "tokenizer_class");
+    pl__node *model = NULL;
     if (class && class->kind == PL_JSON_STRING && strcmp(class->text, "PreTrainedTokenizerFast") != 0) {
         *out = recipe_of_class(class->text, class->bytes);
         if (!*out || (*out)->bpe != bpe)
-            return pl_fail(l->e, PL_BAD_INPUT, "%s: tokenizer_config.json: tokenizer_class: \"%s\" without a tokenizer.json is not supported", folder, class->text);
+            return pl_fail(
+                l->e, PL_BAD_INPUT, "%s: tokenizer_config.json: tokenizer_class: \"%s\" without a tokenizer.json is not supported", folder, class->text);
         return PL_OK;
     }
     pl_status status = read_tree(l, folder, "config.json", path, &model);
@@ -97,7 +100,8 @@ static pl_status find_recipe(pl__load *l, const char *folder, const pl__node *co
         if (recipes[i].bpe == bpe && lists(recipes[i].models, type->text, type->bytes))
             *out = &recipes[i];
     if (!status && !*out)
-        return pl_fail(l->e, PL_BAD_INPUT, "%s: has vocab.json and merges.txt, but nothing says what kind of tokenizer they are; a tokenizer.json would be right", folder);
+        return pl_fail(
+            l->e, PL_BAD_INPUT, "%s: has vocab.json and merges.txt, but nothing says what kind of tokenizer they are; a tokenizer.json would be right", folder);
     return status;
 }
 
@@ -189,10 +193,10 @@ static void write_added(writer *w, const recipe *how, const pl__node *config, co
         bool there = false;
         for (const pl__node *t = listed ? listed->child : NULL; t; t = t->next) {
             const pl__node *content = content_of(t);
-            there |= content && content->bytes == r->n[i] && r->text[i] && memcmp(content->text, r->text[i], r->n[i]) == 0;
+            there |= content && r->text[i] && content->bytes == r->n[i] && memcmp(content->text, r->text[i], r->n[i]) == 0;
         }
         for (int j = 0; j < i; j++)
-            there |= r->text[i] && r->n[i] == r->n[j] && memcmp(r->text[i], r->text[j], r->n[i]) == 0;
+            there |= r->text[i] && r->text[j] && r->n[i] == r->n[j] && memcmp(r->text[i], r->text[j], r->n[i]) == 0;
         if (r->text[i] && !there)
             put_added(w, r->node[i] && r->node[i]->kind == PL_JSON_OBJECT ? r->node[i] : NULL, r->text[i], r->n[i], i == MASK && how->mask_lstrip, true);
     }
@@ -217,7 +221,8 @@ static pl_status write_post(pl__load *l, writer *w, const char *folder, const re
     put_string(w, r->text[CLS], r->n[CLS]);
     put(w, ",%u]", ids[0]);
     if (how->roberta)
-        put(w, ",\"trim_offsets\":%s,\"add_prefix_space\":%s", how->bpe && !(trim && trim->kind == PL_JSON_FALSE) ? "true" : "false", prefix && prefix->kind == PL_JSON_TRUE ? "true" : "false");
+        put(w, ",\"trim_offsets\":%s,\"add_prefix_space\":%s", how->bpe && !(trim && trim->kind == PL_JSON_FALSE) ? "true" : "false",
+            prefix && prefix->kind == PL_JSON_TRUE ? "true" : "false");
     put(w, "}");
     return PL_OK;
 }
@@ -231,7 +236,8 @@ static bool is_true(const pl__node *config, const char *key, bool fallback)
 static void write_stages(writer *w, const recipe *how, const pl__node *config)
 {
     if (how->bpe) {
-        put(w, ",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":%s,\"trim_offsets\":true,\"use_regex\":true}", is_true(config, "add_prefix_space", false) ? "true" : "false");
+        put(w, ",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":%s,\"trim_offsets\":true,\"use_regex\":true}",
+            is_true(config, "add_prefix_space", false) ? "true" : "false");
         return;
     }
     const pl__node *accents = pl__tree_get(config, "strip_accents");
@@ -365,7 +371,7 @@ pl_status pl__load_folder(pl__load *l, const char *folder)
         if (stat(vocab, &s) != 0 || stat(merges, &s) != 0)
             return pl_fail(l->e, PL_BAD_INPUT, "%s: has no tokenizer.json, and neither a vocab.txt nor vocab.json with merges.txt", folder);
     }
-    const pl__node *config;
+    pl__node *config = NULL;
     const recipe *how = NULL;
     pl_status status = read_tree(l, folder, "tokenizer_config.json", path, &config);
     if (!status)
@@ -373,5 +379,5 @@ pl_status pl__load_folder(pl__load *l, const char *folder)
     if (!(l->path = pl_region_string(&l->scratch, vocab, strlen(vocab))))
         return pl_fail_no_memory(l->e, sizeof vocab, folder);
     l->t->file = bpe ? "vocab.json" : "vocab.txt";
-    return status ? status : put_together(l, folder, how, config, merges);
+    return status || !how ? status : put_together(l, folder, how, config, merges);
 }

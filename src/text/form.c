@@ -107,7 +107,7 @@ static void sort_marks(composer *c, walk *w, const walk *before)
         last = class;
         *w = ahead;
     }
-    for (unsigned class = sorted ? 255 : 1; class < 256; class++) {
+    for (unsigned class = sorted ? 255 : 1; class < 256; class ++) {
         walk again = *before;
         if (!sorted && !classes[class])
             continue;

@@ -96,10 +96,7 @@ static void count_blanks(const char *text, size_t n, uint32_t blanks[2])
     }
 }
 
-static uint32_t place_end(const char *raw, uint32_t from)
-{
-    return from & PL__EMPTY ? from & ~PL__EMPTY : pl__span_end(raw, from);
-}
+static uint32_t place_end(const char *raw, uint32_t from) { return from & PL__EMPTY ? from & ~PL__EMPTY : pl__span_end(raw, from); }
 
 static void push(pl__run *r, uint32_t id, uint32_t start, uint32_t stop, const char *text, size_t n)
 {
@@ -233,7 +230,8 @@ static size_t find_cut(const pl_tokenizer *t, const char *text, size_t n, size_t
 
 enum { FIRST_WINDOW = 4096, BYTES_PER_TOKEN = 16 };
 
-pl_status pl__general_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e)
+pl_status pl__general_encode(
+    const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e)
 {
     pl__run *r = lay_run(t, workspace, planned_bytes(t, workspace_bytes, v->n));
     r->raw = v->text;

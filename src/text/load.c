@@ -94,7 +94,7 @@ static pl_status count_merges(pl__load *l, pl_json_walker *w)
 
 static bool key_is(const char *key, size_t n, const char *name) { return strlen(name) == n && memcmp(key, name, n) == 0; }
 
-static pl_status read_model_member(pl__load *l, pl_json_walker *w, pl_json_event event, pl__node *model, const pl__node ***link)
+static pl_status read_model_member(pl__load *l, pl_json_walker *w, pl_json_event event, pl__node *model, pl__node ***link)
 {
     size_t n;
     const char *key = pl_json_key(w, &n);
@@ -116,7 +116,7 @@ static pl_status read_model_member(pl__load *l, pl_json_walker *w, pl_json_event
     }
     pl_status status = pl__tree_read(w, event, &l->scratch, *link, l->e);
     if (!status)
-        *link = (const pl__node **)(uintptr_t)&(**link)->next;
+        *link = &(**link)->next;
     return status;
 }
 
@@ -126,7 +126,7 @@ static pl_status read_model(pl__load *l, pl_json_walker *w, pl_json_event event)
     if (!model)
         return pl__load_no_memory(l);
     *model = (pl__node){.kind = event};
-    const pl__node **link = &model->child;
+    pl__node **link = &model->child;
     l->model = model;
     if (event != PL_JSON_OBJECT)
         return pl_json_fail(w, l->e, "model: must be an object");
@@ -157,8 +157,8 @@ static pl_status read_member(pl__load *l, pl_json_walker *w, pl_json_event event
     seen[which] = true;
     if (which == MEMBER_MODEL)
         return read_model(l, w, event);
-    const pl__node *version = NULL;
-    const pl__node **const places[] = {&version, &l->added, &l->normalizer, &l->pre_tokenizer, &l->post_processor};
+    pl__node *version = NULL;
+    pl__node **const places[] = {&version, &l->added, &l->normalizer, &l->pre_tokenizer, &l->post_processor};
     pl_status status = pl__tree_read(w, event, &l->scratch, places[which], l->e);
     if (!status && which == MEMBER_VERSION && !PL__TREE_IS(version, "1.0"))
         return pl_json_fail(w, l->e, "version: only \"1.0\" is known");

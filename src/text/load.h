@@ -9,9 +9,9 @@
 typedef struct pl__load {
     pl_tokenizer *t;
     pl_region scratch;
-    const char *path; /* of the file being read */
-    const char *name; /* its last part, for messages about parts */
-    const pl__node *normalizer, *pre_tokenizer, *post_processor, *model, *added; /* trees in scratch; model without its lists */
+    const char *path;                                                      /* of the file being read */
+    const char *name;                                                      /* its last part, for messages about parts */
+    pl__node *normalizer, *pre_tokenizer, *post_processor, *model, *added; /* trees in scratch; model without its lists */
     uint64_t vocab_count, vocab_bytes, merge_count;
     bool has_vocab, has_merges, vocab_is_array;
     pl_error *e;
@@ -23,6 +23,23 @@ pl_status pl__load_no_memory(pl__load *l);
 /* "tokenizer.json: WHERE: ..." */
 #define PL__REFUSE(l, where, ...) pl__load_refuse(l, where, __VA_ARGS__)
 pl_status pl__load_refuse(pl__load *l, const char *where, const char *format, ...) PL_PRINTF(3, 4);
+
+/* ---- trees of steps (load_steps.c) ---- */
+enum { PL__WHERE_BYTES = 96 }; /* of what a message calls a part: "normalizer[3][1]" */
+
+typedef struct pl__step {
+    const char *name; /* the "type"; NULL ends the list */
+    pl_status (*parse)(pl__load *l, const char *where, const pl__node *node, void *out);
+} pl__step;
+typedef struct pl__steps {
+    const char *list; /* the member of a Sequence that holds its steps */
+    size_t size;      /* of what a step becomes */
+    const pl__step *kinds;
+    const char *(*guess)(const pl__node *node); /* the type of a step that does not say it, or NULL */
+} pl__steps;
+uint32_t pl__load_count_steps(const pl__steps *steps, const pl__node *node);
+/* Writes one `size` after the other from *out on. */
+pl_status pl__load_steps(pl__load *l, const pl__steps *steps, const char *where, const pl__node *node, char **out);
 
 /* The limits under which a tokenizer's JSON is read. */
 pl_json_limits pl__load_limits(void);
@@ -43,7 +60,7 @@ pl_status pl__load_walk(pl__load *l, const char *list, pl_status (*read)(pl__loa
  * (load_lists.c), and those that are files of their own. */
 pl_status pl__load_merges(pl__load *l);
 pl_status pl__load_pieces(pl__load *l);
-pl_status pl__load_vocab_file(pl__load *l);                     /* l->path is vocab.json */
+pl_status pl__load_vocab_file(pl__load *l); /* l->path is vocab.json */
 pl_status pl__load_merges_file(pl__load *l, const char *path);
 void pl__load_merges_done(pl__load *l); /* once the unknown token is known */
 

@@ -2,7 +2,9 @@
  * content stands there, else one after the other behind it; the file's own "id" is not used. */
 #include "text/load.h"
 #include "text/normalize.h"
+#include "text/sort.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +45,8 @@ static pl_status make_spans(pl__load *l, size_t longest, pl__span spans[2])
 {
     size_t capacity = 64 + longest * 4 * (pl__normalize_growth(l->t) + 1);
     for (int i = 0; i < 2; i++) {
-        spans[i] = (pl__span){.text = pl_region_take(&l->scratch, capacity), .from = pl_region_take(&l->scratch, capacity * sizeof(uint32_t)), .capacity = capacity};
+        spans[i] = (pl__span){
+            .text = pl_region_take(&l->scratch, capacity), .from = pl_region_take(&l->scratch, capacity * sizeof(uint32_t)), .capacity = capacity};
         if (!spans[i].text || !spans[i].from)
             return pl__load_no_memory(l);
     }
@@ -57,6 +60,7 @@ static pl_status make_pattern(pl__load *l, const char *where, pl__frames frames,
     token->pattern_bytes = token->content_bytes;
     if (!token->normalized || l->t->normalizer_count == 0)
         return PL_OK;
+    assert(spans[0].text && spans[0].from);
     memcpy(spans[0].text, token->content, token->content_bytes);
     memset(spans[0].from, 0, token->content_bytes * sizeof *spans[0].from);
     spans[0].n = token->content_bytes;
@@ -105,35 +109,17 @@ static pl_status number_tokens(pl__load *l, pl__added_token *tokens, uint32_t co
     return PL_OK;
 }
 
-static void sink(pl__added_token *heap, uint32_t at, uint32_t n)
+static int by_id(const void *a, const void *b, const void *context)
 {
-    pl__added_token value = heap[at];
-    for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && heap[child + 1].id > heap[child].id)
-            child++;
-        if (heap[child].id <= value.id)
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = value;
-}
-
-static void sort_by_id(pl__added_token *t, uint32_t n)
-{
-    for (uint32_t i = n / 2; i-- > 0;)
-        sink(t, i, n);
-    for (uint32_t end = n; end-- > 1;) {
-        pl__added_token last = t[end];
-        t[end] = t[0];
-        t[0] = last;
-        sink(t, 0, end);
-    }
+    (void)context;
+    uint32_t x = ((const pl__added_token *)a)->id, y = ((const pl__added_token *)b)->id;
+    return (x > y) - (x < y);
 }
 
 static pl_status make_set(pl__load *l, pl__added_set *set, bool normalized)
 {
     pl_tokenizer *t = l->t;
-    set->tokens = pl_region_take(&t->region, t->added_count * sizeof *set->tokens);
+    set->tokens = pl_region_take(&t->region, t->added_count * sizeof(void *));
     if (!set->tokens)
         return pl__load_no_memory(l);
     for (uint32_t i = 0; i < t->added_count; i++)
@@ -161,7 +147,7 @@ static pl_status parse_all(pl__load *l, uint32_t count)
     size_t longest = 0;
     for (i = 0; i < count; i++)
         longest = pl_max(longest, tokens[i].content_bytes);
-    pl__span spans[2];
+    pl__span spans[2] = {0};
     pl__frames frames = {pl_region_take(&l->scratch, PL__FRAMES * sizeof(pl__frame)), PL__FRAMES};
     if (!status)
         status = frames.at ? make_spans(l, longest, spans) : pl__load_no_memory(l);
@@ -179,7 +165,7 @@ static pl_status parse_all(pl__load *l, uint32_t count)
         if (tokens[i].id >= t->ids)
             t->ids = tokens[i].id + 1;
     }
-    sort_by_id(tokens, t->added_count);
+    pl__sort(tokens, t->added_count, sizeof *tokens, by_id, NULL);
     return PL_OK;
 }
 

@@ -70,7 +70,8 @@ static pl_status find_made(pl__load *l, pl_json_walker *w, const pair *p, uint32
             return PL_OK;
         }
     }
-    return bad_merge(l, w, "\"%.*s\" and \"%.*s\" make a token that is not in the vocabulary", (int)pl_min(p->left_bytes, 200), p->left, (int)pl_min(p->right_bytes, 200), p->right);
+    return bad_merge(l, w, "\"%.*s\" and \"%.*s\" make a token that is not in the vocabulary", (int)pl_min(p->left_bytes, 200), p->left,
+        (int)pl_min(p->right_bytes, 200), p->right);
 }
 
 /* The same pair again replaces the one before, as in the library. */

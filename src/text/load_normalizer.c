@@ -5,12 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PLACE_BYTES = 96 };
-
-typedef pl_status (*parser)(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out);
-
-static pl_status parse_bert(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out)
+static pl_status parse_bert(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__normalizer *out = to;
     pl__place at = {l->path, where};
     out->kind = PL__NORM_BERT;
     pl_status status = pl__tree_bool(at, node, "clean_text", true, &out->clean_text, l->e);
@@ -25,25 +22,21 @@ static pl_status parse_bert(pl__load *l, const char *where, const pl__node *node
     return status;
 }
 
-static pl_status parse_strip(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out)
+static pl_status parse_strip(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__normalizer *out = to;
     pl__place at = {l->path, where};
     out->kind = PL__NORM_STRIP;
     pl_status status = pl__tree_bool(at, node, "strip_left", true, &out->left, l->e);
     return status ? status : pl__tree_bool(at, node, "strip_right", true, &out->right, l->e);
 }
 
-static pl_status parse_simple(pl__normalizer *out, pl__normalizer_kind kind)
-{
-    out->kind = kind;
-    return PL_OK;
-}
-
-#define SIMPLE(name, kind)                                                                         \
-    static pl_status name(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out) \
-    {                                                                                              \
-        (void)l, (void)where, (void)node;                                                          \
-        return parse_simple(out, kind);                                                            \
+#define SIMPLE(name, its_kind)                                                            \
+    static pl_status name(pl__load *l, const char *where, const pl__node *node, void *to) \
+    {                                                                                     \
+        (void)l, (void)where, (void)node;                                                 \
+        ((pl__normalizer *)to)->kind = its_kind;                                          \
+        return PL_OK;                                                                     \
     }
 SIMPLE(parse_lowercase, PL__NORM_LOWERCASE)
 SIMPLE(parse_strip_accents, PL__NORM_STRIP_ACCENTS)
@@ -51,8 +44,9 @@ SIMPLE(parse_nmt, PL__NORM_NMT)
 SIMPLE(parse_byte_level, PL__NORM_BYTE_LEVEL)
 
 /* NFD, NFC, NFKD, NFKC */
-static pl_status parse_form(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out)
+static pl_status parse_form(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__normalizer *out = to;
     (void)l, (void)where;
     const char *type = pl__tree_get(node, "type")->text;
     out->kind = PL__NORM_FORM;
@@ -69,14 +63,16 @@ static pl_status keep_text(pl__load *l, const char *where, const pl__node *node,
     return status;
 }
 
-static pl_status parse_prepend(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out)
+static pl_status parse_prepend(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__normalizer *out = to;
     out->kind = PL__NORM_PREPEND;
     return keep_text(l, where, node, "prepend", &out->content, &out->content_bytes);
 }
 
-static pl_status parse_replace(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out)
+static pl_status parse_replace(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__normalizer *out = to;
     out->kind = PL__NORM_REPLACE;
     pl_status status = pl__load_pattern(l, where, pl__tree_get(node, "pattern"), &out->regex, &out->text, &out->text_bytes);
     return status ? status : keep_text(l, where, node, "content", &out->content, &out->content_bytes);
@@ -117,8 +113,9 @@ static bool decode_base64(const char *text, size_t n, unsigned char *out, size_t
     return true;
 }
 
-static pl_status parse_precompiled(pl__load *l, const char *where, const pl__node *node, pl__normalizer *out)
+static pl_status parse_precompiled(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__normalizer *out = to;
     const char *text = NULL;
     size_t n = 0, bytes = 0;
     out->kind = PL__NORM_PRECOMPILED;
@@ -135,81 +132,39 @@ static pl_status parse_precompiled(pl__load *l, const char *where, const pl__nod
     return PL_OK;
 }
 
-static const struct {
-    const char *name;
-    parser parse;
-} kinds[] = {
-    {"BertNormalizer", parse_bert}, {"Bert", parse_bert}, {"Strip", parse_strip}, {"StripAccents", parse_strip_accents},
-    {"NFC", parse_form}, {"NFD", parse_form}, {"NFKC", parse_form}, {"NFKD", parse_form}, {"Lowercase", parse_lowercase},
-    {"Nmt", parse_nmt}, {"Precompiled", parse_precompiled}, {"Replace", parse_replace}, {"Prepend", parse_prepend}, {"ByteLevel", parse_byte_level},
+static const pl__step kinds[] = {
+    {"BertNormalizer", parse_bert},
+    {"Bert", parse_bert},
+    {"Strip", parse_strip},
+    {"StripAccents", parse_strip_accents},
+    {"NFC", parse_form},
+    {"NFD", parse_form},
+    {"NFKC", parse_form},
+    {"NFKD", parse_form},
+    {"Lowercase", parse_lowercase},
+    {"Nmt", parse_nmt},
+    {"Precompiled", parse_precompiled},
+    {"Replace", parse_replace},
+    {"Prepend", parse_prepend},
+    {"ByteLevel", parse_byte_level},
+    {NULL, NULL},
 };
 
-static const char *type_of(const pl__node *node)
+/* Of before types were written: told by its members. */
+static const char *guess(const pl__node *node)
 {
-    const pl__node *type = pl__tree_get(node, "type");
-    return type && type->kind == PL_JSON_STRING ? type->text : NULL;
-}
-
-static bool is_sequence(const pl__node *node)
-{
-    const char *type = type_of(node);
-    return type && strcmp(type, "Sequence") == 0;
-}
-
-/* How many steps a tree has. */
-static uint32_t count(const pl__node *node)
-{
-    if (!is_sequence(node))
-        return 1;
-    uint32_t n = 0;
-    const pl__node *list = pl__tree_get(node, "normalizers");
-    for (const pl__node *child = list ? list->child : NULL; child; child = child->next)
-        n += count(child);
-    return n;
-}
-
-static pl_status parse(pl__load *l, const char *where, const pl__node *node, pl__normalizer **out);
-
-static pl_status parse_sequence(pl__load *l, const char *where, const pl__node *node, pl__normalizer **out)
-{
-    const pl__node *list = pl__tree_get(node, "normalizers");
-    if (!list || list->kind != PL_JSON_ARRAY)
-        return PL__REFUSE(l, where, "a Sequence needs a list of \"normalizers\"");
-    uint32_t i = 0;
-    for (const pl__node *child = list->child; child; child = child->next) {
-        char inner[PLACE_BYTES];
-        snprintf(inner, sizeof inner, "%.60s[%u]", where, i++);
-        pl_status status = parse(l, inner, child, out);
-        if (status)
-            return status;
-    }
-    return PL_OK;
-}
-
-static pl_status parse(pl__load *l, const char *where, const pl__node *node, pl__normalizer **out)
-{
-    if (node->kind != PL_JSON_OBJECT)
-        return PL__REFUSE(l, where, "must be an object");
-    if (is_sequence(node))
-        return parse_sequence(l, where, node, out);
-    const char *type = type_of(node);
-    if (!type) /* of before types were written: told by its members */
-        type = pl__tree_get(node, "clean_text") ? "BertNormalizer" : pl__tree_get(node, "strip_left") ? "Strip" : NULL;
-    if (!type)
-        return PL__REFUSE(l, where, "has no \"type\"");
-    for (size_t i = 0; i < PL_COUNT(kinds); i++)
-        if (strcmp(type, kinds[i].name) == 0)
-            return kinds[i].parse(l, where, node, (*out)++);
-    return PL__REFUSE(l, where, "the type \"%s\" is not supported", type);
+    return pl__tree_get(node, "clean_text") ? "BertNormalizer" : pl__tree_get(node, "strip_left") ? "Strip" : NULL;
 }
 
 pl_status pl__load_normalizer(pl__load *l)
 {
+    static const pl__steps steps = {"normalizers", sizeof(pl__normalizer), kinds, guess};
     const pl__node *node = l->normalizer;
     if (!node || node->kind == PL_JSON_NULL)
         return PL_OK;
     pl_tokenizer *t = l->t;
-    t->normalizer_count = count(node);
-    pl__normalizer *out = t->normalizers = pl_region_take(&t->region, t->normalizer_count * sizeof *t->normalizers);
-    return out ? parse(l, "normalizer", node, &out) : pl__load_no_memory(l);
+    t->normalizer_count = pl__load_count_steps(&steps, node);
+    t->normalizers = pl_region_take(&t->region, t->normalizer_count * sizeof *t->normalizers);
+    char *out = (char *)t->normalizers;
+    return out ? pl__load_steps(l, &steps, "normalizer", node, &out) : pl__load_no_memory(l);
 }

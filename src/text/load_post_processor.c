@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PLACE_BYTES = 96, MOST_TYPE = 255 };
+enum { MOST_TYPE = 255 };
 
 static pl_status make_template(pl__load *l, pl__template *out, const pl__part *parts, uint32_t count)
 {
@@ -161,7 +161,7 @@ static size_t most_parts(const pl__node *list, const pl__node *specials)
 static pl_status parse_list(pl__load *l, const char *where, const pl__node *node, const char *key, pl__part **parts, uint32_t *count)
 {
     const pl__node *list = pl__tree_get(node, key), *specials = pl__tree_get(node, "special_tokens");
-    char inner[PLACE_BYTES];
+    char inner[PL__WHERE_BYTES];
     snprintf(inner, sizeof inner, "%.60s.%s", where, key);
     if (!list || list->kind != PL_JSON_ARRAY)
         return PL__REFUSE(l, inner, "must be a list of pieces");
@@ -203,7 +203,7 @@ static pl_status parse_sequence(pl__load *l, const char *where, const pl__node *
         return PL__REFUSE(l, where, "a Sequence needs a list of \"processors\"");
     uint32_t i = 0;
     for (const pl__node *child = list->child; child; child = child->next) {
-        char inner[PLACE_BYTES];
+        char inner[PL__WHERE_BYTES];
         snprintf(inner, sizeof inner, "%.60s[%u]", where, i++);
         pl_status status = parse(l, inner, child);
         if (status)
@@ -217,7 +217,8 @@ static pl_status parse(pl__load *l, const char *where, const pl__node *node)
     static const struct {
         const char *name;
         pl_status (*parse)(pl__load *l, const char *where, const pl__node *node);
-    } kinds[] = {{"RobertaProcessing", parse_roberta}, {"BertProcessing", parse_bert}, {"ByteLevel", add_trim}, {"TemplateProcessing", parse_template}, {"Sequence", parse_sequence}};
+    } kinds[] = {{"RobertaProcessing", parse_roberta}, {"BertProcessing", parse_bert}, {"ByteLevel", add_trim}, {"TemplateProcessing", parse_template},
+        {"Sequence", parse_sequence}};
     if (node->kind != PL_JSON_OBJECT)
         return PL__REFUSE(l, where, "must be an object");
     const pl__node *type = pl__tree_get(node, "type");

@@ -6,16 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PLACE_BYTES = 96 };
-
-typedef pl_status (*parser)(pl__load *l, const char *where, const pl__node *node, pl__splitter *out);
-
-#define SIMPLE(name, its_kind)                                                                       \
-    static pl_status name(pl__load *l, const char *where, const pl__node *node, pl__splitter *out) \
-    {                                                                                              \
-        (void)l, (void)where, (void)node;                                                          \
-        out->kind = its_kind;                                                                      \
-        return PL_OK;                                                                              \
+#define SIMPLE(name, its_kind)                                                            \
+    static pl_status name(pl__load *l, const char *where, const pl__node *node, void *to) \
+    {                                                                                     \
+        (void)l, (void)where, (void)node;                                                 \
+        ((pl__splitter *)to)->kind = its_kind;                                            \
+        return PL_OK;                                                                     \
     }
 SIMPLE(parse_bert, PL__SPLIT_BERT)
 SIMPLE(parse_words, PL__SPLIT_WORDS)
@@ -35,16 +31,18 @@ static pl_status parse_character(pl__load *l, const char *where, const pl__node 
     return status;
 }
 
-static pl_status parse_delimiter(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_delimiter(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     out->kind = PL__SPLIT_DELIMITER;
     return parse_character(l, where, node, "delimiter", &out->character);
 }
 
 static const char gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-static pl_status parse_byte_level(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_byte_level(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     pl__place at = {l->path, where};
     bool unused = false;
     out->kind = PL__SPLIT_BYTE_LEVEL;
@@ -61,8 +59,9 @@ static pl_status parse_byte_level(pl__load *l, const char *where, const pl__node
 }
 
 /* "prepend_scheme" came after "add_prefix_space", which still may stand there. */
-static pl_status parse_metaspace(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_metaspace(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     pl__place at = {l->path, where};
     const pl__node *scheme = pl__tree_get(node, "prepend_scheme"), *prefix = pl__tree_get(node, "add_prefix_space"), *split = pl__tree_get(node, "split");
     bool prefix_space = true;
@@ -102,14 +101,16 @@ static pl_status parse_behavior(pl__load *l, const char *where, const pl__node *
     return PL__REFUSE(l, where, "\"behavior\" must be Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
-static pl_status parse_punctuation(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_punctuation(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     out->kind = PL__SPLIT_PUNCTUATION;
     return parse_behavior(l, where, node, false, &out->behavior);
 }
 
-static pl_status parse_split(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_split(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     out->kind = PL__SPLIT_PATTERN;
     pl_status status = pl__load_pattern(l, where, pl__tree_get(node, "pattern"), &out->regex, &out->text, &out->text_bytes);
     if (!status)
@@ -117,95 +118,48 @@ static pl_status parse_split(pl__load *l, const char *where, const pl__node *nod
     return status ? status : pl__tree_bool((pl__place){l->path, where}, node, "invert", true, &out->invert, l->e);
 }
 
-static pl_status parse_digits(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_digits(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     out->kind = PL__SPLIT_DIGITS;
     return pl__tree_bool((pl__place){l->path, where}, node, "individual_digits", true, &out->individual, l->e);
 }
 
-static pl_status parse_fixed(pl__load *l, const char *where, const pl__node *node, pl__splitter *out)
+static pl_status parse_fixed(pl__load *l, const char *where, const pl__node *node, void *to)
 {
+    pl__splitter *out = to;
     out->kind = PL__SPLIT_FIXED;
     out->length = 5;
     pl_status status = pl__tree_whole((pl__place){l->path, where}, node, "length", false, UINT64_MAX, &out->length, l->e);
     return !status && out->length == 0 ? PL__REFUSE(l, where, "\"length\" must not be 0") : status;
 }
 
-static const struct {
-    const char *name;
-    parser parse;
-} kinds[] = {
-    {"BertPreTokenizer", parse_bert}, {"ByteLevel", parse_byte_level}, {"CharDelimiterSplit", parse_delimiter}, {"Metaspace", parse_metaspace},
-    {"Whitespace", parse_words}, {"WhitespaceSplit", parse_whitespace}, {"Split", parse_split}, {"Punctuation", parse_punctuation},
-    {"Digits", parse_digits}, {"UnicodeScripts", parse_scripts}, {"FixedLength", parse_fixed},
+static const pl__step kinds[] = {
+    {"BertPreTokenizer", parse_bert},
+    {"ByteLevel", parse_byte_level},
+    {"CharDelimiterSplit", parse_delimiter},
+    {"Metaspace", parse_metaspace},
+    {"Whitespace", parse_words},
+    {"WhitespaceSplit", parse_whitespace},
+    {"Split", parse_split},
+    {"Punctuation", parse_punctuation},
+    {"Digits", parse_digits},
+    {"UnicodeScripts", parse_scripts},
+    {"FixedLength", parse_fixed},
+    {NULL, NULL},
 };
-
-static const char *type_of(const pl__node *node)
-{
-    const pl__node *type = pl__tree_get(node, "type");
-    return type && type->kind == PL_JSON_STRING ? type->text : NULL;
-}
-
-static bool is_sequence(const pl__node *node)
-{
-    const char *type = type_of(node);
-    return type && strcmp(type, "Sequence") == 0;
-}
-
-/* How many steps a tree has. */
-static uint32_t count(const pl__node *node)
-{
-    if (!is_sequence(node))
-        return 1;
-    uint32_t n = 0;
-    const pl__node *list = pl__tree_get(node, "pretokenizers");
-    for (const pl__node *child = list ? list->child : NULL; child; child = child->next)
-        n += count(child);
-    return n;
-}
-
-static pl_status parse(pl__load *l, const char *where, const pl__node *node, pl__splitter **out);
-
-static pl_status parse_sequence(pl__load *l, const char *where, const pl__node *node, pl__splitter **out)
-{
-    const pl__node *list = pl__tree_get(node, "pretokenizers");
-    if (!list || list->kind != PL_JSON_ARRAY)
-        return PL__REFUSE(l, where, "a Sequence needs a list of \"pretokenizers\"");
-    uint32_t i = 0;
-    for (const pl__node *child = list->child; child; child = child->next) {
-        char inner[PLACE_BYTES];
-        snprintf(inner, sizeof inner, "%.60s[%u]", where, i++);
-        pl_status status = parse(l, inner, child, out);
-        if (status)
-            return status;
-    }
-    return PL_OK;
-}
-
-static pl_status parse(pl__load *l, const char *where, const pl__node *node, pl__splitter **out)
-{
-    if (node->kind != PL_JSON_OBJECT)
-        return PL__REFUSE(l, where, "must be an object");
-    if (is_sequence(node))
-        return parse_sequence(l, where, node, out);
-    const char *type = type_of(node);
-    if (!type)
-        return PL__REFUSE(l, where, "has no \"type\"");
-    for (size_t i = 0; i < PL_COUNT(kinds); i++)
-        if (strcmp(type, kinds[i].name) == 0)
-            return kinds[i].parse(l, where, node, (*out)++);
-    return PL__REFUSE(l, where, "the type \"%s\" is not supported", type);
-}
 
 pl_status pl__load_pre_tokenizer(pl__load *l)
 {
+    static const pl__steps steps = {"pretokenizers", sizeof(pl__splitter), kinds, NULL};
     const pl__node *node = l->pre_tokenizer;
     if (!node || node->kind == PL_JSON_NULL)
         return PL_OK;
     pl_tokenizer *t = l->t;
-    t->splitter_count = count(node);
+    t->splitter_count = pl__load_count_steps(&steps, node);
     if (t->splitter_count > PL__MOST_SPLITTERS)
         return PL__REFUSE(l, "pre_tokenizer", "more than %d steps are not supported", PL__MOST_SPLITTERS);
-    pl__splitter *out = t->splitters = pl_region_take(&t->region, t->splitter_count * sizeof *t->splitters);
-    return out ? parse(l, "pre_tokenizer", node, &out) : pl__load_no_memory(l);
+    t->splitters = pl_region_take(&t->region, t->splitter_count * sizeof *t->splitters);
+    char *out = (char *)t->splitters;
+    return out ? pl__load_steps(l, &steps, "pre_tokenizer", node, &out) : pl__load_no_memory(l);
 }

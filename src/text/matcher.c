@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-void pl__matcher_init(pl__matcher *m, const pl__regex *regex, pl__frames frames, const char *literal, size_t literal_bytes, const char *text, size_t n, bool open)
+void pl__matcher_init(
+    pl__matcher *m, const pl__regex *regex, pl__frames frames, const char *literal, size_t literal_bytes, const char *text, size_t n, bool open)
 {
     *m = (pl__matcher){.regex = regex, .frames = frames, .literal = literal, .literal_bytes = literal_bytes, .text = text, .n = n, .open = open, .certain = n};
 }
@@ -38,7 +39,8 @@ bool pl__matcher_next(pl__matcher *m, pl__match *match)
 {
     while (m->last_end <= m->n && !m->failed) {
         size_t reached;
-        pl__searched result = m->regex ? pl__regex_search(m->regex, m->frames, m->text, m->n, m->last_end, match, &reached) : search_literal(m, match, &reached);
+        pl__searched result = m->regex ? pl__regex_search(m->regex, m->frames, m->text, m->n, m->last_end, match, &reached)
+                                       : search_literal(m, match, &reached);
         if (result == PL__SEARCH_FAILED) {
             m->failed = true;
             return false;

@@ -1,4 +1,4 @@
-/* Decomposition, composition and lower case of single characters. */
+/* Decomposition, composition, lower case of single characters. */
 #include "text/unicode.h"
 
 enum { S_BASE = 0xAC00, L_BASE = 0x1100, V_BASE = 0x1161, T_BASE = 0x11A7, L_COUNT = 19, V_COUNT = 21, T_COUNT = 28 };
@@ -66,4 +66,15 @@ size_t pl__lowercase(uint32_t c, uint32_t out[2])
     }
     out[0] = (uint32_t)((int32_t)c + delta);
     return 1;
+}
+
+/* The library's blocks: one of them begins at 0x2B920, where Google's code has 0x2B820. */
+bool pl__is_chinese(uint32_t c)
+{
+    static const uint32_t blocks[][2] = {{0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFAFF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F},
+        {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
+    for (size_t i = 0; c >= blocks[0][0] && i < sizeof blocks / sizeof *blocks; i++)
+        if (c >= blocks[i][0] && c <= blocks[i][1])
+            return true;
+    return false;
 }

@@ -44,12 +44,6 @@ void pl__transform_put(pl__transform *x, uint32_t c, int change)
 
 /* ---- BERT ---- */
 
-static bool chinese(uint32_t c)
-{
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F)
-           || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
 static void clean(const pl__span *in, pl__span *out)
 {
     for (size_t at = 0; at < in->n;) {
@@ -67,7 +61,7 @@ static void space_chinese(const pl__span *in, pl__span *out)
     for (size_t at = 0; at < in->n;) {
         uint32_t c, from = in->from[at];
         at += pl__decode(in->text + at, &c);
-        if (chinese(c)) {
+        if (pl__is_chinese(c)) {
             pl__span_put(out, ' ', from);
             pl__span_put(out, c, from);
             pl__span_put(out, ' ', from);
@@ -121,14 +115,12 @@ static void strip(const pl__normalizer *norm, const pl__span *in, pl__span *out)
     pl__span_copy(out, in, from, to);
 }
 
-static bool nmt_drops(uint32_t c)
-{
-    return (c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
-}
+static bool nmt_drops(uint32_t c) { return (c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F; }
 
 static bool nmt_spaces(uint32_t c)
 {
-    return c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+    return c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+        c == 0xFEFF || c == 0xFFFD;
 }
 
 static void nmt(const pl__span *in, pl__span *out)

@@ -49,12 +49,12 @@ const char *pl__charsmap_find(const pl__charsmap *map, const char *text, size_t 
 /* ---- grapheme clusters ---- */
 
 typedef struct cluster {
-    uint8_t class;      /* of the last character */
+    uint8_t class; /* of the last character */
     uint32_t last;
-    bool picture;       /* a picture, then only marks */
-    bool joined;        /* ... and the last mark is a joiner */
+    bool picture;        /* a picture, then only marks */
+    bool joined;         /* ... and the last mark is a joiner */
     bool letter, linked; /* a letter of a conjunct, then only marks; a linker among them */
-    bool odd_flag;      /* an odd number of regional indicators */
+    bool odd_flag;       /* an odd number of regional indicators */
 } cluster;
 
 static bool is_extend(uint8_t class) { return class == PL__GRAPHEME_EXTEND || class == PL__GRAPHEME_EXTEND_LINKER || class == PL__GRAPHEME_EXTEND_END; }
@@ -109,7 +109,13 @@ static void take(cluster *k, uint32_t c, uint8_t class)
     bool picture = class == PL__GRAPHEME_PICTURE || (k->picture && mark);
     bool letter = class == PL__GRAPHEME_CONJUNCT || (k->letter && mark && class != PL__GRAPHEME_EXTEND_END);
     bool linked = letter && mark && (k->linked || class == PL__GRAPHEME_EXTEND_LINKER);
-    *k = (cluster){.class = class, .last = c, .picture = picture, .joined = picture && c == 0x200D, .letter = letter, .linked = linked, .odd_flag = is_flag(c) && !k->odd_flag};
+    *k = (cluster){.class = class,
+        .last = c,
+        .picture = picture,
+        .joined = picture && c == 0x200D,
+        .letter = letter,
+        .linked = linked,
+        .odd_flag = is_flag(c) && !k->odd_flag};
 }
 
 size_t pl__grapheme_end(const char *text, size_t n, size_t at)

@@ -57,9 +57,7 @@ static bool holds(machine *m, pl__op op, size_t at)
 {
     switch (op) {
     case PL__OP_TEXT_BEGIN: return at == 0;
-    case PL__OP_LINE_BEGIN:
-        m->hit_end |= at == m->n && at > 0;
-        return at == 0 || (m->text[at - 1] == '\n' && at < m->n);
+    case PL__OP_LINE_BEGIN: m->hit_end |= at == m->n && at > 0; return at == 0 || (m->text[at - 1] == '\n' && at < m->n);
     case PL__OP_TEXT_END: m->hit_end |= at == m->n; return at == m->n;
     case PL__OP_LINE_END: m->hit_end |= at == m->n; return at == m->n || m->text[at] == '\n';
     case PL__OP_TEXT_END_LINE: m->hit_end |= at + 1 >= m->n; return at == m->n || (at + 1 == m->n && m->text[at] == '\n');
@@ -210,8 +208,8 @@ static bool takes(machine *m, const pl__code *code, size_t *at)
     }
     size_t width = pl__decode(m->text + *at, &c);
     bool yes = code->op == PL__OP_CHARACTER ? c == code->a
-               : code->op == PL__OP_FOLDED  ? pl__fold(c) == code->a
-               : code->op == PL__OP_ANY     ? code->a || c != '\n'
+        : code->op == PL__OP_FOLDED         ? pl__fold(c) == code->a
+        : code->op == PL__OP_ANY            ? code->a || c != '\n'
                                             : pl__set_has(m->r, code->a, c);
     *at += yes ? width : 0;
     return yes;

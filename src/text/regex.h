@@ -42,7 +42,8 @@ typedef struct pl__matcher {
     bool matched;
 } pl__matcher;
 
-void pl__matcher_init(pl__matcher *m, const pl__regex *regex, pl__frames frames, const char *literal, size_t literal_bytes, const char *text, size_t n, bool open);
+void pl__matcher_init(
+    pl__matcher *m, const pl__regex *regex, pl__frames frames, const char *literal, size_t literal_bytes, const char *text, size_t n, bool open);
 bool pl__matcher_next(pl__matcher *m, pl__match *match);
 
 /* One search: the first match at or after `from`. hit_end: the answer read or asked for the end of

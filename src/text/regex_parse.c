@@ -386,7 +386,9 @@ static pl__branch *parse_atom(pl__pattern *p, bool *rest)
     case '^': return anchor(p, PL__OP_LINE_BEGIN);
     case '$': return anchor(p, PL__OP_LINE_END);
     case '\\': return parse_escape(p);
-    case '*': case '+': case '?': pl__pattern_fail(p, "repeats nothing"); return NULL;
+    case '*':
+    case '+':
+    case '?': pl__pattern_fail(p, "repeats nothing"); return NULL;
     default: return literal(p, c);
     }
 }

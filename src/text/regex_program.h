@@ -19,8 +19,8 @@ typedef struct pl__item {
 
 /* Members: those of any item; with `both`, those of all items. Negated at the end. */
 typedef struct pl__set {
-    uint64_t ascii[2]; /* the answer for ASCII */
-    uint32_t first, count; /* its items */
+    uint64_t ascii[2];          /* the answer for ASCII */
+    uint32_t first, count;      /* its items */
     bool negated, both, folded; /* folded: a member's other cases belong too */
 } pl__set;
 
@@ -38,12 +38,24 @@ typedef enum pl__op {
     PL__OP_ATOMIC,    /* what follows up to b matches once and for all */
     PL__OP_ENTER,     /* remembers the place in slot a */
     PL__OP_AGAIN,     /* fails if slot a holds this place: an empty turn of a loop */
-    PL__OP_LINE_BEGIN, PL__OP_LINE_END, PL__OP_TEXT_BEGIN, PL__OP_TEXT_END, PL__OP_TEXT_END_LINE,
-    PL__OP_WORD_EDGE, PL__OP_NO_WORD_EDGE,
+    PL__OP_LINE_BEGIN,
+    PL__OP_LINE_END,
+    PL__OP_TEXT_BEGIN,
+    PL__OP_TEXT_END,
+    PL__OP_TEXT_END_LINE,
+    PL__OP_WORD_EDGE,
+    PL__OP_NO_WORD_EDGE,
     PL__OP_MATCH,
 } pl__op;
 typedef enum pl__greed { PL__GREEDY, PL__LAZY, PL__POSSESSIVE } pl__greed;
-enum { PL__FOREVER = 0xFFFFFFFF, PL__LOOP_ANY = 0x80000000, PL__LOOP_ANY_NEWLINE = 0x80000001, PL__LOOP_CHARACTER = 0x40000000, PL__LOOP_FOLDED = 0x20000000, PL__MOST_SLOTS = 16 };
+enum {
+    PL__FOREVER = 0xFFFFFFFF,
+    PL__LOOP_ANY = 0x80000000,
+    PL__LOOP_ANY_NEWLINE = 0x80000001,
+    PL__LOOP_CHARACTER = 0x40000000,
+    PL__LOOP_FOLDED = 0x20000000,
+    PL__MOST_SLOTS = 16
+};
 
 typedef struct pl__code {
     uint32_t op, a, b, c, d;
@@ -65,8 +77,17 @@ size_t pl__unfold(uint32_t folded, uint32_t out[16]);
 
 /* ---- trees ---- */
 typedef enum pl__shape {
-    PL__SHAPE_EMPTY, PL__SHAPE_CHARACTER, PL__SHAPE_SET, PL__SHAPE_ANY, PL__SHAPE_SEQUENCE, PL__SHAPE_CHOICE, PL__SHAPE_REPEAT,
-    PL__SHAPE_AHEAD, PL__SHAPE_BEHIND, PL__SHAPE_ATOMIC, PL__SHAPE_ANCHOR,
+    PL__SHAPE_EMPTY,
+    PL__SHAPE_CHARACTER,
+    PL__SHAPE_SET,
+    PL__SHAPE_ANY,
+    PL__SHAPE_SEQUENCE,
+    PL__SHAPE_CHOICE,
+    PL__SHAPE_REPEAT,
+    PL__SHAPE_AHEAD,
+    PL__SHAPE_BEHIND,
+    PL__SHAPE_ATOMIC,
+    PL__SHAPE_ANCHOR,
 } pl__shape;
 
 typedef struct pl__branch {
@@ -83,7 +104,7 @@ typedef struct pl__pattern {
     const char *text;
     size_t n, at;
     pl_region *scratch;
-    pl__set *sets;   /* in scratch, with room for `room` each */
+    pl__set *sets; /* in scratch, with room for `room` each */
     pl__item *items;
     uint32_t set_count, item_count, room;
     uint32_t depth;

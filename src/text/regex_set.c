@@ -9,9 +9,28 @@
 
 /* Simple case folding where it is not the lower case. */
 static const uint32_t folds[][2] = {
-    {0xB5, 0x3BC}, {0x17F, 0x73}, {0x345, 0x3B9}, {0x3C2, 0x3C3}, {0x3D0, 0x3B2}, {0x3D1, 0x3B8}, {0x3D5, 0x3C6}, {0x3D6, 0x3C0},
-    {0x3F0, 0x3BA}, {0x3F1, 0x3C1}, {0x3F5, 0x3B5}, {0x1C80, 0x432}, {0x1C81, 0x434}, {0x1C82, 0x43E}, {0x1C83, 0x441}, {0x1C84, 0x442},
-    {0x1C85, 0x442}, {0x1C86, 0x44A}, {0x1C87, 0x463}, {0x1C88, 0xA64B}, {0x1E9B, 0x1E61}, {0x1FBE, 0x3B9},
+    {0xB5, 0x3BC},
+    {0x17F, 0x73},
+    {0x345, 0x3B9},
+    {0x3C2, 0x3C3},
+    {0x3D0, 0x3B2},
+    {0x3D1, 0x3B8},
+    {0x3D5, 0x3C6},
+    {0x3D6, 0x3C0},
+    {0x3F0, 0x3BA},
+    {0x3F1, 0x3C1},
+    {0x3F5, 0x3B5},
+    {0x1C80, 0x432},
+    {0x1C81, 0x434},
+    {0x1C82, 0x43E},
+    {0x1C83, 0x441},
+    {0x1C84, 0x442},
+    {0x1C85, 0x442},
+    {0x1C86, 0x44A},
+    {0x1C87, 0x463},
+    {0x1C88, 0xA64B},
+    {0x1E9B, 0x1E61},
+    {0x1FBE, 0x3B9},
 };
 
 uint32_t pl__fold(uint32_t c)
@@ -117,34 +136,65 @@ static const struct {
     uint8_t kind;
     uint32_t low, high;
 } properties[] = {
-#define CATEGORY(short_name, long_name, mask) {short_name, PL__ITEM_CATEGORIES, mask, 0}, {long_name, PL__ITEM_CATEGORIES, mask, 0}
+#define CATEGORY(short_name, long_name, mask) \
+    {short_name, PL__ITEM_CATEGORIES, mask, 0}, { long_name, PL__ITEM_CATEGORIES, mask, 0 }
 #define ONE(i) (1u << (i))
     CATEGORY("l", "letter", ONE(PL__LU) | ONE(PL__LL) | ONE(PL__LT) | ONE(PL__LM) | ONE(PL__LO)),
     CATEGORY("lc", "casedletter", ONE(PL__LU) | ONE(PL__LL) | ONE(PL__LT)),
-    CATEGORY("lu", "uppercaseletter", ONE(PL__LU)), CATEGORY("ll", "lowercaseletter", ONE(PL__LL)), CATEGORY("lt", "titlecaseletter", ONE(PL__LT)),
-    CATEGORY("lm", "modifierletter", ONE(PL__LM)), CATEGORY("lo", "otherletter", ONE(PL__LO)),
-    CATEGORY("m", "mark", ONE(PL__MN) | ONE(PL__MC) | ONE(PL__ME)), CATEGORY("mn", "nonspacingmark", ONE(PL__MN)),
-    CATEGORY("mc", "spacingmark", ONE(PL__MC)), CATEGORY("me", "enclosingmark", ONE(PL__ME)),
-    CATEGORY("n", "number", ONE(PL__ND) | ONE(PL__NL) | ONE(PL__NO)), CATEGORY("nd", "decimalnumber", ONE(PL__ND)),
-    CATEGORY("nl", "letternumber", ONE(PL__NL)), CATEGORY("no", "othernumber", ONE(PL__NO)),
+    CATEGORY("lu", "uppercaseletter", ONE(PL__LU)),
+    CATEGORY("ll", "lowercaseletter", ONE(PL__LL)),
+    CATEGORY("lt", "titlecaseletter", ONE(PL__LT)),
+    CATEGORY("lm", "modifierletter", ONE(PL__LM)),
+    CATEGORY("lo", "otherletter", ONE(PL__LO)),
+    CATEGORY("m", "mark", ONE(PL__MN) | ONE(PL__MC) | ONE(PL__ME)),
+    CATEGORY("mn", "nonspacingmark", ONE(PL__MN)),
+    CATEGORY("mc", "spacingmark", ONE(PL__MC)),
+    CATEGORY("me", "enclosingmark", ONE(PL__ME)),
+    CATEGORY("n", "number", ONE(PL__ND) | ONE(PL__NL) | ONE(PL__NO)),
+    CATEGORY("nd", "decimalnumber", ONE(PL__ND)),
+    CATEGORY("nl", "letternumber", ONE(PL__NL)),
+    CATEGORY("no", "othernumber", ONE(PL__NO)),
     CATEGORY("p", "punctuation", ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO)),
-    CATEGORY("pc", "connectorpunctuation", ONE(PL__PC)), CATEGORY("pd", "dashpunctuation", ONE(PL__PD)), CATEGORY("ps", "openpunctuation", ONE(PL__PS)),
-    CATEGORY("pe", "closepunctuation", ONE(PL__PE)), CATEGORY("pi", "initialpunctuation", ONE(PL__PI)), CATEGORY("pf", "finalpunctuation", ONE(PL__PF)),
+    CATEGORY("pc", "connectorpunctuation", ONE(PL__PC)),
+    CATEGORY("pd", "dashpunctuation", ONE(PL__PD)),
+    CATEGORY("ps", "openpunctuation", ONE(PL__PS)),
+    CATEGORY("pe", "closepunctuation", ONE(PL__PE)),
+    CATEGORY("pi", "initialpunctuation", ONE(PL__PI)),
+    CATEGORY("pf", "finalpunctuation", ONE(PL__PF)),
     CATEGORY("po", "otherpunctuation", ONE(PL__PO)),
-    CATEGORY("s", "symbol", ONE(PL__SM) | ONE(PL__SC) | ONE(PL__SK) | ONE(PL__SO)), CATEGORY("sm", "mathsymbol", ONE(PL__SM)),
-    CATEGORY("sc", "currencysymbol", ONE(PL__SC)), CATEGORY("sk", "modifiersymbol", ONE(PL__SK)), CATEGORY("so", "othersymbol", ONE(PL__SO)),
-    CATEGORY("z", "separator", ONE(PL__ZS) | ONE(PL__ZL) | ONE(PL__ZP)), CATEGORY("zs", "spaceseparator", ONE(PL__ZS)),
-    CATEGORY("zl", "lineseparator", ONE(PL__ZL)), CATEGORY("zp", "paragraphseparator", ONE(PL__ZP)),
-    CATEGORY("c", "other", ONE(PL__CC) | ONE(PL__CF) | ONE(PL__CS) | ONE(PL__CO) | ONE(PL__CN)), CATEGORY("cc", "control", ONE(PL__CC)),
-    CATEGORY("cf", "format", ONE(PL__CF)), CATEGORY("cs", "surrogate", ONE(PL__CS)), CATEGORY("co", "privateuse", ONE(PL__CO)), CATEGORY("cn", "unassigned", ONE(PL__CN)),
-    {"any", PL__ITEM_RANGE, 0, 0x10FFFF}, {"assigned", PL__ITEM_CATEGORIES, ~ONE(PL__CN), 0}, {"ascii", PL__ITEM_RANGE, 0, 0x7F},
-    {"alpha", PL__ITEM_BITS, PL__ONIG_ALPHA, 0}, {"alphabetic", PL__ITEM_BITS, PL__ONIG_ALPHA, 0},
-    {"upper", PL__ITEM_BITS, PL__ONIG_UPPER, 0}, {"uppercase", PL__ITEM_BITS, PL__ONIG_UPPER, 0},
-    {"lower", PL__ITEM_BITS, PL__ONIG_LOWER, 0}, {"lowercase", PL__ITEM_BITS, PL__ONIG_LOWER, 0},
-    {"word", PL__ITEM_WORD, 0, 0}, {"digit", PL__ITEM_CATEGORIES, ONE(PL__ND), 0},
+    CATEGORY("s", "symbol", ONE(PL__SM) | ONE(PL__SC) | ONE(PL__SK) | ONE(PL__SO)),
+    CATEGORY("sm", "mathsymbol", ONE(PL__SM)),
+    CATEGORY("sc", "currencysymbol", ONE(PL__SC)),
+    CATEGORY("sk", "modifiersymbol", ONE(PL__SK)),
+    CATEGORY("so", "othersymbol", ONE(PL__SO)),
+    CATEGORY("z", "separator", ONE(PL__ZS) | ONE(PL__ZL) | ONE(PL__ZP)),
+    CATEGORY("zs", "spaceseparator", ONE(PL__ZS)),
+    CATEGORY("zl", "lineseparator", ONE(PL__ZL)),
+    CATEGORY("zp", "paragraphseparator", ONE(PL__ZP)),
+    CATEGORY("c", "other", ONE(PL__CC) | ONE(PL__CF) | ONE(PL__CS) | ONE(PL__CO) | ONE(PL__CN)),
+    CATEGORY("cc", "control", ONE(PL__CC)),
+    CATEGORY("cf", "format", ONE(PL__CF)),
+    CATEGORY("cs", "surrogate", ONE(PL__CS)),
+    CATEGORY("co", "privateuse", ONE(PL__CO)),
+    CATEGORY("cn", "unassigned", ONE(PL__CN)),
+    {"any", PL__ITEM_RANGE, 0, 0x10FFFF},
+    {"assigned", PL__ITEM_CATEGORIES, ~ONE(PL__CN), 0},
+    {"ascii", PL__ITEM_RANGE, 0, 0x7F},
+    {"alpha", PL__ITEM_BITS, PL__ONIG_ALPHA, 0},
+    {"alphabetic", PL__ITEM_BITS, PL__ONIG_ALPHA, 0},
+    {"upper", PL__ITEM_BITS, PL__ONIG_UPPER, 0},
+    {"uppercase", PL__ITEM_BITS, PL__ONIG_UPPER, 0},
+    {"lower", PL__ITEM_BITS, PL__ONIG_LOWER, 0},
+    {"lowercase", PL__ITEM_BITS, PL__ONIG_LOWER, 0},
+    {"word", PL__ITEM_WORD, 0, 0},
+    {"digit", PL__ITEM_CATEGORIES, ONE(PL__ND), 0},
     {"punct", PL__ITEM_CATEGORIES, ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO), 0},
-    {"[punct]", PL__ITEM_CATEGORIES, ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO) | ONE(PL__SM) | ONE(PL__SC) | ONE(PL__SK) | ONE(PL__SO), 0},
-    {"cntrl", PL__ITEM_CATEGORIES, ONE(PL__CC), 0}, {"space", PL__ITEM_WHITE, 0, 0}, {"whitespace", PL__ITEM_WHITE, 0, 0},
+    {"[punct]", PL__ITEM_CATEGORIES,
+        ONE(PL__PC) | ONE(PL__PD) | ONE(PL__PS) | ONE(PL__PE) | ONE(PL__PI) | ONE(PL__PF) | ONE(PL__PO) | ONE(PL__SM) | ONE(PL__SC) | ONE(PL__SK) | ONE(PL__SO),
+        0},
+    {"cntrl", PL__ITEM_CATEGORIES, ONE(PL__CC), 0},
+    {"space", PL__ITEM_WHITE, 0, 0},
+    {"whitespace", PL__ITEM_WHITE, 0, 0},
     {"print", PL__ITEM_CATEGORIES, ~(ONE(PL__CC) | ONE(PL__CN) | ONE(PL__CS) | ONE(PL__ZL) | ONE(PL__ZP)), 0},
     {"graph", PL__ITEM_CATEGORIES, ~(ONE(PL__CC) | ONE(PL__CN) | ONE(PL__CS) | ONE(PL__ZL) | ONE(PL__ZP) | ONE(PL__ZS)), 0},
 #undef ONE
@@ -219,14 +269,19 @@ static bool read_property(pl__pattern *p, bool negated, pl__item *out)
 bool pl__pattern_property(pl__pattern *p, uint32_t letter, pl__item *out)
 {
     switch (letter) {
-    case 'd': case 'D': *out = (pl__item){PL__ITEM_CATEGORIES, letter == 'D', 1u << PL__ND, 0}; return true;
-    case 'w': case 'W': *out = (pl__item){PL__ITEM_WORD, letter == 'W', 1, 0}; return true;
-    case 's': case 'S': *out = (pl__item){PL__ITEM_WHITE, letter == 'S', 0, 0}; return true;
-    case 'h': case 'H':
+    case 'd':
+    case 'D': *out = (pl__item){PL__ITEM_CATEGORIES, letter == 'D', 1u << PL__ND, 0}; return true;
+    case 'w':
+    case 'W': *out = (pl__item){PL__ITEM_WORD, letter == 'W', 1, 0}; return true;
+    case 's':
+    case 'S': *out = (pl__item){PL__ITEM_WHITE, letter == 'S', 0, 0}; return true;
+    case 'h':
+    case 'H':
         find_property(p, "xdigit", 6, out);
         out->negated = letter == 'H';
         return true;
-    case 'p': case 'P': return read_property(p, letter == 'P', out);
+    case 'p':
+    case 'P': return read_property(p, letter == 'P', out);
     default: return false;
     }
 }
@@ -267,7 +322,8 @@ static bool read_member(pl__pattern *p, uint32_t *c, pl__item *item)
 
 static bool at_range(const pl__pattern *p)
 {
-    return p->at + 1 < p->n && p->text[p->at] == '-' && p->text[p->at + 1] != ']' && !(p->text[p->at + 1] == '&' && p->at + 2 < p->n && p->text[p->at + 2] == '&');
+    return p->at + 1 < p->n && p->text[p->at] == '-' && p->text[p->at + 1] != ']' &&
+        !(p->text[p->at + 1] == '&' && p->at + 2 < p->n && p->text[p->at + 2] == '&');
 }
 
 enum { MOST_MEMBERS = 512, DEEPEST = 32 };

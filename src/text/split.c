@@ -134,7 +134,8 @@ static bool next_part(parts *p, part *out)
         there = next_by_pattern(p, out);
     else
         there = next_by_character(p, out);
-    out->match ^= p->invert;
+    if (there)
+        out->match ^= p->invert;
     return there;
 }
 

@@ -14,9 +14,9 @@ typedef struct pl_tokenizer pl_tokenizer;
 pl_status pl_tokenizer_open(const char *folder, const pl_memory *memory, pl_tokenizer **out, pl_error *e);
 void pl_tokenizer_close(pl_tokenizer *t); /* NULL is allowed */
 
-size_t pl_tokenizer_held(const pl_tokenizer *t);       /* bytes taken from `memory` */
-size_t pl_tokenizer_load_peak(const pl_tokenizer *t);  /* the most it and its loading held at once */
-uint32_t pl_tokenizer_ids(const pl_tokenizer *t);      /* largest id it can produce, plus one */
+size_t pl_tokenizer_held(const pl_tokenizer *t);      /* bytes taken from `memory` */
+size_t pl_tokenizer_load_peak(const pl_tokenizer *t); /* the most it and its loading held at once */
+uint32_t pl_tokenizer_ids(const pl_tokenizer *t);     /* largest id it can produce, plus one */
 /* Tokens that the post-processor adds to a single text / to a pair. */
 uint32_t pl_tokenizer_special_count(const pl_tokenizer *t, bool pair);
 /* The token's text as the library shows it ("##ing"); NULL if there is no such id. */
@@ -30,11 +30,11 @@ typedef struct pl_text_view {
 } pl_text_view;
 
 typedef struct pl_encoding {
-    uint32_t *ids;             /* [capacity] */
-    uint8_t *types;            /* [capacity] type ids, or NULL */
-    uint32_t (*offsets)[2];    /* [capacity] in characters of the text, as Python counts; or NULL */
-    size_t capacity;           /* at least max_length */
-    size_t count;              /* out */
+    uint32_t *ids;          /* [capacity] */
+    uint8_t *types;         /* [capacity] type ids, or NULL */
+    uint32_t (*offsets)[2]; /* [capacity] in characters of the text, as Python counts; or NULL */
+    size_t capacity;        /* at least max_length */
+    size_t count;           /* out */
 } pl_encoding;
 
 /* Bytes of workspace that encode needs for texts of at most text_bytes (each of a pair). */
@@ -45,8 +45,7 @@ size_t pl_tokenizer_workspace(const pl_tokenizer *t, size_t text_bytes, size_t m
  * change the answer, so a text of any length costs what max_length costs. A text that is `cut`
  * before the answer was certain, or is not UTF-8, is PL_BAD_INPUT (the message says what and at
  * which byte; the caller knows the line). */
-pl_status pl_tokenizer_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes,
-                              const pl_text_view *text, const pl_text_view *pair, size_t max_length,
-                              pl_encoding *out, pl_error *e);
+pl_status pl_tokenizer_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl_text_view *text, const pl_text_view *pair,
+    size_t max_length, pl_encoding *out, pl_error *e);
 
 #endif

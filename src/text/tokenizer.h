@@ -20,8 +20,16 @@ void pl__counted_init(pl__counted *c, const pl_memory *inner);
 
 /* ---- normalizer: steps in order, sequences laid flat ---- */
 typedef enum pl__normalizer_kind {
-    PL__NORM_BERT, PL__NORM_STRIP, PL__NORM_STRIP_ACCENTS, PL__NORM_FORM, PL__NORM_LOWERCASE, PL__NORM_NMT,
-    PL__NORM_PRECOMPILED, PL__NORM_REPLACE, PL__NORM_PREPEND, PL__NORM_BYTE_LEVEL,
+    PL__NORM_BERT,
+    PL__NORM_STRIP,
+    PL__NORM_STRIP_ACCENTS,
+    PL__NORM_FORM,
+    PL__NORM_LOWERCASE,
+    PL__NORM_NMT,
+    PL__NORM_PRECOMPILED,
+    PL__NORM_REPLACE,
+    PL__NORM_PREPEND,
+    PL__NORM_BYTE_LEVEL,
 } pl__normalizer_kind;
 
 typedef struct pl__normalizer {
@@ -39,8 +47,17 @@ typedef struct pl__normalizer {
 enum { PL__MOST_SPLITTERS = 32 };
 
 typedef enum pl__splitter_kind {
-    PL__SPLIT_BERT, PL__SPLIT_BYTE_LEVEL, PL__SPLIT_DELIMITER, PL__SPLIT_METASPACE, PL__SPLIT_WORDS, PL__SPLIT_WHITESPACE,
-    PL__SPLIT_PATTERN, PL__SPLIT_PUNCTUATION, PL__SPLIT_DIGITS, PL__SPLIT_SCRIPTS, PL__SPLIT_FIXED,
+    PL__SPLIT_BERT,
+    PL__SPLIT_BYTE_LEVEL,
+    PL__SPLIT_DELIMITER,
+    PL__SPLIT_METASPACE,
+    PL__SPLIT_WORDS,
+    PL__SPLIT_WHITESPACE,
+    PL__SPLIT_PATTERN,
+    PL__SPLIT_PUNCTUATION,
+    PL__SPLIT_DIGITS,
+    PL__SPLIT_SCRIPTS,
+    PL__SPLIT_FIXED,
 } pl__splitter_kind;
 
 typedef enum pl__behavior { PL__REMOVED, PL__ISOLATED, PL__MERGED_WITH_PREVIOUS, PL__MERGED_WITH_NEXT, PL__CONTIGUOUS } pl__behavior;
@@ -72,14 +89,14 @@ typedef struct pl__model {
     pl__vocab vocab;
     const char *unk; /* NULL: none */
     size_t unk_bytes;
-    uint32_t unk_id; /* PL__NONE: not in the vocabulary */
+    uint32_t unk_id;             /* PL__NONE: not in the vocabulary */
     const char *prefix, *suffix; /* continuing_subword_prefix, end_of_word_suffix; NULL: none */
     size_t prefix_bytes, suffix_bytes;
     uint64_t most_chars; /* WORDPIECE: max_input_chars_per_word */
     bool fuse_unk, byte_fallback, ignore_merges;
-    const struct pl__merges *merges;   /* BPE */
-    bool takes_bytes;                  /* BPE: byte-level pieces may come as bytes */
-    const struct pl__pieces *pieces;   /* UNIGRAM */
+    const struct pl__merges *merges; /* BPE */
+    bool takes_bytes;                /* BPE: byte-level pieces may come as bytes */
+    const struct pl__pieces *pieces; /* UNIGRAM */
 } pl__model;
 
 /* ---- post-processor: what stands around the texts ---- */
@@ -128,8 +145,8 @@ typedef struct pl__sink {
     uint32_t (*spans)[2]; /* [capacity] bytes of the text */
     uint32_t (*trims)[2]; /* [capacity] white characters at both ends of the token's string; NULL: not asked */
     size_t capacity;
-    size_t count;         /* may exceed capacity: then only counted */
-    size_t enough;        /* reading stops once this many are there */
+    size_t count;  /* may exceed capacity: then only counted */
+    size_t enough; /* reading stops once this many are there */
 } pl__sink;
 
 static inline void pl__sink_push(pl__sink *s, uint32_t id, uint32_t start, uint32_t end)
@@ -150,7 +167,8 @@ typedef enum pl__outcome { PL__WHOLE, PL__ENOUGH, PL__MORE } pl__outcome; /* MOR
 /* Tokens of one word, text[0..n) of `chars` characters; from[i] is the place in the raw text of the
  * character that byte i comes from. hashes: [n] scratch. Fails if the unknown token is needed and
  * not in the vocabulary. */
-pl_status pl__wordpiece(const pl_tokenizer *t, const char *raw, const char *text, size_t n, size_t chars, const uint32_t *from, uint64_t *hashes, pl__sink *sink, pl_error *e);
+pl_status pl__wordpiece(
+    const pl_tokenizer *t, const char *raw, const char *text, size_t n, size_t chars, const uint32_t *from, uint64_t *hashes, pl__sink *sink, pl_error *e);
 /* The longest piece at text[0..n), its bytes in *length, or PL__NONE; first: of a word. hashes holds as
  * many as the shorter of n and the longest piece. */
 uint32_t pl__wordpiece_longest(const pl__model *m, const char *text, size_t n, bool first, uint64_t *hashes, size_t *length);
@@ -170,7 +188,8 @@ pl_status pl__bert_encode(const pl_tokenizer *t, void *workspace, size_t text_by
 
 /* The general way (general.c). */
 size_t pl__general_workspace(const pl_tokenizer *t, size_t text_bytes);
-pl_status pl__general_encode(const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e);
+pl_status pl__general_encode(
+    const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e);
 
 /* The character that stands for a byte in byte-level vocabularies. */
 uint32_t pl__byte_character(unsigned char byte);

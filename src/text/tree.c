@@ -21,7 +21,7 @@ static pl__node *make_node(pl_json_walker *w, pl_json_event event, pl_region *re
 
 static pl_status read_members(pl_json_walker *w, pl__node *parent, pl_region *region, pl_error *e)
 {
-    const pl__node **link = &parent->child;
+    pl__node **link = &parent->child;
     for (size_t members = 0;; members++) {
         pl_json_event event;
         pl_status status = pl_json_next(w, &event, e);
@@ -34,16 +34,16 @@ static pl_status read_members(pl_json_walker *w, pl__node *parent, pl_region *re
         if (key && members == MOST_MEMBERS)
             return pl_json_fail(w, e, "more than %d members in one object", MOST_MEMBERS);
         for (const pl__node *other = key ? parent->child : NULL; other; other = other->next)
-            if (other->key_bytes == n && memcmp(other->key, key, n) == 0)
+            if (other->key && other->key_bytes == n && memcmp(other->key, key, n) == 0)
                 return pl_json_fail(w, e, "the key \"%s\" stands twice in one object", key);
         status = pl__tree_read(w, event, region, link, e);
-        if (status)
+        if (status || !*link)
             return status;
-        link = (const pl__node **)(uintptr_t)&(*link)->next;
+        link = &(*link)->next;
     }
 }
 
-pl_status pl__tree_read(pl_json_walker *w, pl_json_event event, pl_region *region, const pl__node **out, pl_error *e)
+pl_status pl__tree_read(pl_json_walker *w, pl_json_event event, pl_region *region, pl__node **out, pl_error *e)
 {
     pl__node *node = make_node(w, event, region);
     if (!node)

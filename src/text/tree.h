@@ -6,14 +6,14 @@
 
 typedef struct pl__node {
     pl_json_event kind;
-    const char *key; /* NULL in arrays; ends in '\0' */
+    const char *key;  /* NULL in arrays; ends in '\0' */
     const char *text; /* of strings and numbers; ends in '\0' */
     size_t key_bytes, bytes;
-    const struct pl__node *child, *next; /* first member, next sibling */
+    struct pl__node *child, *next; /* first member, next sibling */
 } pl__node;
 
 /* The value that the walker has just met. The same key twice in an object is refused. */
-pl_status pl__tree_read(pl_json_walker *w, pl_json_event event, pl_region *region, const pl__node **out, pl_error *e);
+pl_status pl__tree_read(pl_json_walker *w, pl_json_event event, pl_region *region, pl__node **out, pl_error *e);
 
 /* The member with this key, NULL if there is none. */
 const pl__node *pl__tree_get(const pl__node *object, const char *key);

@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PL__UNICODE_TABLE(name, type)                                                              \
-    extern const uint8_t pl__##name##_top[];                                                       \
-    extern const uint16_t pl__##name##_row[];                                                      \
-    extern const type pl__##name##_block[];                                                        \
-    static inline type pl__##name(uint32_t c)                                                      \
-    {                                                                                              \
-        size_t row = pl__##name##_row[pl__##name##_top[c >> 12] * 64u + (c >> 6 & 63)];            \
-        return pl__##name##_block[row * 64u + (c & 63)];                                           \
+#define PL__UNICODE_TABLE(name, type)                                                   \
+    extern const uint8_t pl__##name##_top[];                                            \
+    extern const uint16_t pl__##name##_row[];                                           \
+    extern const type pl__##name##_block[];                                             \
+    static inline type pl__##name(uint32_t c)                                           \
+    {                                                                                   \
+        size_t row = pl__##name##_row[pl__##name##_top[c >> 12] * 64u + (c >> 6 & 63)]; \
+        return pl__##name##_block[row * 64u + (c & 63)];                                \
     }
 
 /* Bits of pl__class. OTHER is what BERT's clean_text drops; NONSPACING and MARK come from two crates
@@ -26,7 +26,39 @@ PL__UNICODE_TABLE(class, uint8_t)
 
 /* General category (low five bits, in the order below) and three more sets, as the regular
  * expressions of the library (Oniguruma) see them. */
-enum { PL__CN, PL__LU, PL__LL, PL__LT, PL__LM, PL__LO, PL__MN, PL__MC, PL__ME, PL__ND, PL__NL, PL__NO, PL__PC, PL__PD, PL__PS, PL__PE, PL__PI, PL__PF, PL__PO, PL__SM, PL__SC, PL__SK, PL__SO, PL__ZS, PL__ZL, PL__ZP, PL__CC, PL__CF, PL__CS, PL__CO, PL__CATEGORIES };
+enum {
+    PL__CN,
+    PL__LU,
+    PL__LL,
+    PL__LT,
+    PL__LM,
+    PL__LO,
+    PL__MN,
+    PL__MC,
+    PL__ME,
+    PL__ND,
+    PL__NL,
+    PL__NO,
+    PL__PC,
+    PL__PD,
+    PL__PS,
+    PL__PE,
+    PL__PI,
+    PL__PF,
+    PL__PO,
+    PL__SM,
+    PL__SC,
+    PL__SK,
+    PL__SO,
+    PL__ZS,
+    PL__ZL,
+    PL__ZP,
+    PL__CC,
+    PL__CF,
+    PL__CS,
+    PL__CO,
+    PL__CATEGORIES
+};
 enum { PL__ONIG_CATEGORY = 31, PL__ONIG_ALPHA = 32, PL__ONIG_UPPER = 64, PL__ONIG_LOWER = 128 };
 PL__UNICODE_TABLE(onig, uint8_t)
 
@@ -38,17 +70,23 @@ static inline bool pl__onig_word(uint32_t c)
     uint8_t bits = pl__onig(c);
     return (bits & PL__ONIG_ALPHA) || mask >> (bits & PL__ONIG_CATEGORY) & 1;
 }
-static inline bool pl__onig_escape_w(uint32_t c)
-{
-    return pl__onig_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
-}
+static inline bool pl__onig_escape_w(uint32_t c) { return pl__onig_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE); }
 
-PL__UNICODE_TABLE(onig_script, uint8_t) /* 0: none; else index + 1 into the names */
+PL__UNICODE_TABLE(onig_script, uint8_t)           /* 0: none; else index + 1 into the names */
 extern const char *const pl__onig_script_names[]; /* "oldturkic" */
 extern const uint32_t pl__onig_scripts;
 
 /* Grapheme clusters. EXTEND_LINKER is a linker of Indic conjuncts, EXTEND_END ends a conjunct. */
-enum { PL__GRAPHEME_OTHER, PL__GRAPHEME_CONTROL, PL__GRAPHEME_EXTEND, PL__GRAPHEME_PREPEND, PL__GRAPHEME_PICTURE, PL__GRAPHEME_CONJUNCT, PL__GRAPHEME_EXTEND_LINKER, PL__GRAPHEME_EXTEND_END };
+enum {
+    PL__GRAPHEME_OTHER,
+    PL__GRAPHEME_CONTROL,
+    PL__GRAPHEME_EXTEND,
+    PL__GRAPHEME_PREPEND,
+    PL__GRAPHEME_PICTURE,
+    PL__GRAPHEME_CONJUNCT,
+    PL__GRAPHEME_EXTEND_LINKER,
+    PL__GRAPHEME_EXTEND_END
+};
 PL__UNICODE_TABLE(grapheme, uint8_t)
 
 PL__UNICODE_TABLE(script, uint8_t)         /* 0: any; Han, Hiragana and Katakana are one */
@@ -65,6 +103,9 @@ extern const uint32_t pl__lower_deltas; /* how many */
 extern const uint8_t pl__decomposition_pool[];
 /* Sorted by (first, second). */
 extern const uint32_t pl__compositions, pl__composition_first[], pl__composition_second[], pl__composition_whole[];
+
+/* What BertNormalizer puts blanks around. */
+bool pl__is_chinese(uint32_t c);
 
 /* ---- UTF-8; the text is valid ---- */
 

@@ -1,5 +1,7 @@
 #include "text/vocab.h"
 
+#include "text/sort.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -81,37 +83,10 @@ static pl_status build_slots(pl__vocab *v, pl_region *region, bool last_wins, pl
     return PL_BAD_INPUT;
 }
 
-/* ---- order by id: a heap sort, since the C library's may allocate ---- */
-
-static void sink(const uint32_t *ids, uint32_t *heap, uint32_t at, uint32_t n)
+static int by_id(const void *a, const void *b, const void *ids)
 {
-    uint32_t value = heap[at];
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= n)
-            break;
-        if (child + 1 < n && ids[heap[child + 1]] > ids[heap[child]])
-            child++;
-        if (ids[heap[child]] <= ids[value])
-            break;
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = value;
-}
-
-static void sort_by_id(const uint32_t *ids, uint32_t *order, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        order[i] = i;
-    for (uint32_t i = n / 2; i-- > 0;)
-        sink(ids, order, i, n);
-    for (uint32_t end = n; end-- > 1;) {
-        uint32_t last = order[end];
-        order[end] = order[0];
-        order[0] = last;
-        sink(ids, order, 0, end);
-    }
+    uint32_t x = ((const uint32_t *)ids)[*(const uint32_t *)a], y = ((const uint32_t *)ids)[*(const uint32_t *)b];
+    return (x > y) - (x < y);
 }
 
 pl_status pl__vocab_finish(pl__vocab *v, pl_region *region, bool last_wins, pl__vocab_clash *clash)
@@ -125,7 +100,9 @@ pl_status pl__vocab_finish(pl__vocab *v, pl_region *region, bool last_wins, pl__
         v->by_id = pl_region_take(region, v->count * sizeof *v->by_id);
         if (!v->by_id)
             return PL_MACHINE;
-        sort_by_id(v->ids, v->by_id, v->count);
+        for (uint32_t i = 0; i < v->count; i++)
+            v->by_id[i] = i;
+        pl__sort(v->by_id, v->count, sizeof *v->by_id, by_id, v->ids);
         for (uint32_t i = 1; i < v->count; i++)
             if (v->ids[v->by_id[i - 1]] == v->ids[v->by_id[i]]) {
                 *clash = (pl__vocab_clash){v->by_id[i], v->by_id[i - 1], true};

@@ -17,7 +17,8 @@ static uint32_t find_continued(const pl__model *m, uint64_t h, const char *text,
     pl__probe p = pl__probe_start(v, h);
     for (uint32_t entry; (entry = pl__probe_next(v, &p)) != PL__NONE;) {
         const char *spelt = v->pool + v->start[entry];
-        if (v->start[entry + 1] - v->start[entry] == m->prefix_bytes + n && pl__same(spelt, m->prefix, m->prefix_bytes) && pl__same(spelt + m->prefix_bytes, text, n))
+        if (v->start[entry + 1] - v->start[entry] == m->prefix_bytes + n && pl__same(spelt, m->prefix, m->prefix_bytes) &&
+            pl__same(spelt + m->prefix_bytes, text, n))
             return entry;
     }
     return PL__NONE;
@@ -45,7 +46,8 @@ uint32_t pl__wordpiece_longest(const pl__model *m, const char *text, size_t n, b
     return PL__NONE;
 }
 
-pl_status pl__wordpiece(const pl_tokenizer *t, const char *raw, const char *text, size_t n, size_t chars, const uint32_t *from, uint64_t *hashes, pl__sink *sink, pl_error *e)
+pl_status pl__wordpiece(
+    const pl_tokenizer *t, const char *raw, const char *text, size_t n, size_t chars, const uint32_t *from, uint64_t *hashes, pl__sink *sink, pl_error *e)
 {
     const pl__model *m = &t->model;
     size_t before = sink->count, at = 0;

@@ -57,11 +57,10 @@ REGEXES = [
     r"\p{Han}|\p{Hiragana}+", r"(?<=\p{L})\p{N}|\b\w", r"a*?b|[^a-z]{2,3}?", r"(?:ab|a)(?>b*)|\w+?(?=\s|$)", r"[[:upper:]][[:lower:]]+|[[:punct:]]",
     r"[\w&&[^\d_]]+", r"^\s*\w|\.$", r"(?x) [aeiou]+ # vowels" "\n" r" | \d+ ", r"(?m:.{1,4})", r"\R|\h{2}", r".", r"[^\p{Cyrillic}]+", r"(\w)?(\s|e*)*n", r"",
 ]
-UNSUPPORTED_OFTEN = []
 
 
 def pick_regex(r):
-    return Regex(r.choice(REGEXES).encode().decode("unicode_escape") if False else unescape(r.choice(REGEXES)))
+    return Regex(unescape(r.choice(REGEXES)))
 
 
 def unescape(p):
@@ -247,7 +246,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             open(os.path.join(folder, "tokenizer.json"), "w", encoding="utf-8").write(state)
             special = max(t.num_special_tokens_to_add(True), t.num_special_tokens_to_add(False))
-            for what, batch, length in (("texts", items, 0), ("pairs", pairs, 0), ("cut", items, special + r.choice([1, 2, 5, 20])), ("cut pairs", pairs, special + r.choice([1, 2, 5, 9, 30]))):
+            for what, batch, length in (("texts", items, 0), ("pairs", pairs, 0), ("cut", items, special + r.choice([1, 2, 5, 20])), ("cut pairs", pairs, special + r.choice([1, 2, 5, 9, 30])), ("long, cut", [("".join(r.choice(texts) + r.choice(["", " ", "\n"]) for _ in range(r.choice([60, 200]))),) for _ in range(6)], special + r.choice([1, 5, 20, 60]))):
                 got, trouble = ours(folder, batch, length or 200000)
                 if got is None:
                     refused += 1

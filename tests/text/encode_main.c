@@ -90,21 +90,25 @@ int main(int argc, char **argv)
         return 3;
     }
     if (strcmp(mode, "facts") == 0) {
-        printf("held %zu peak %zu ids %u special %u %u\n", pl_tokenizer_held(t), pl_tokenizer_load_peak(t), pl_tokenizer_ids(t), pl_tokenizer_special_count(t, false), pl_tokenizer_special_count(t, true));
+        printf("held %zu peak %zu ids %u special %u %u\n", pl_tokenizer_held(t), pl_tokenizer_load_peak(t), pl_tokenizer_ids(t),
+            pl_tokenizer_special_count(t, false), pl_tokenizer_special_count(t, true));
         pl_tokenizer_close(t);
         return 0;
     }
     input in = read_all(stdin);
     size_t max_length = strtoul(argv[2], NULL, 10), longest = 0, tokens = 0;
     for (in.at = 0; in.at < in.n;) {
-        int kind = in.bytes[in.at++];
-        for (int i = 0; i < (kind == 'P' ? 2 : 1); i++)
+        bool pair = in.bytes[in.at++] == 'P';
+        for (int i = 0; i < (pair ? 2 : 1); i++)
             longest = pl_max(longest, next_text(&in).bytes);
     }
     size_t room = pl_tokenizer_workspace(t, longest, max_length);
     void *workspace = malloc(room);
     pl_encoding out = {malloc(4 * max_length), malloc(max_length), malloc(8 * max_length), max_length, 0};
     bool timed = strcmp(mode, "time") == 0;
+    if (!workspace || !out.ids || !out.types || !out.offsets)
+        abort();
+    uint32_t(*offsets)[2] = out.offsets;
     if (timed)
         out.offsets = NULL;
     clock_t begin = clock();
@@ -125,7 +129,7 @@ int main(int argc, char **argv)
     free(workspace);
     free(out.ids);
     free(out.types);
-    free(out.offsets);
+    free(offsets);
     pl_tokenizer_close(t);
     return 0;
 }

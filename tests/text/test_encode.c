@@ -27,9 +27,11 @@ static void compare(const char *name, const bench *b, const json_t *row)
     for (size_t i = 0; i < b->out.count; i++) {
         const json_t *offset = json_array_get(offsets, i);
         if (b->out.ids[i] != number_at(ids, i) || b->out.types[i] != number_at(types, i))
-            fail_msg("%s: texts %s: token %zu is %u (type %u) instead of %u (%u)", name, shown, i, b->out.ids[i], b->out.types[i], number_at(ids, i), number_at(types, i));
+            fail_msg("%s: texts %s: token %zu is %u (type %u) instead of %u (%u)", name, shown, i, b->out.ids[i], b->out.types[i], number_at(ids, i),
+                number_at(types, i));
         if (b->out.offsets[i][0] != number_at(offset, 0) || b->out.offsets[i][1] != number_at(offset, 1))
-            fail_msg("%s: texts %s: token %zu lies at %u-%u instead of %u-%u", name, shown, i, b->out.offsets[i][0], b->out.offsets[i][1], number_at(offset, 0), number_at(offset, 1));
+            fail_msg("%s: texts %s: token %zu lies at %u-%u instead of %u-%u", name, shown, i, b->out.offsets[i][0], b->out.offsets[i][1], number_at(offset, 0),
+                number_at(offset, 1));
         assert_true(b->out.ids[i] < pl_tokenizer_ids(b->t));
     }
     free(shown);
@@ -157,8 +159,11 @@ static void wants_room_for_special_tokens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(encodes_as_the_library), cmocka_unit_test(gives_ids_alone), cmocka_unit_test(names_tokens),
-        cmocka_unit_test(refuses_what_is_no_text), cmocka_unit_test(wants_room_for_special_tokens),
+        cmocka_unit_test(encodes_as_the_library),
+        cmocka_unit_test(gives_ids_alone),
+        cmocka_unit_test(names_tokens),
+        cmocka_unit_test(refuses_what_is_no_text),
+        cmocka_unit_test(wants_room_for_special_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

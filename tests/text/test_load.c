@@ -104,14 +104,17 @@ static const struct {
     {POST("{'type':'TemplateProcessing','single':[{'Sequence':{'id':'B','type_id':0}}],'pair':[],'special_tokens':{}}"), "second text"},
     {POST("{'type':'TemplateProcessing','single':[{'SpecialToken':{'id':'C','type_id':0}}],'pair':[],'special_tokens':{}}"), "\"C\" is not among"},
     {POST("{'type':'TemplateProcessing','single':[{'Sequence':{'id':'A','type_id':300}}],'pair':[],'special_tokens':{}}"), "type_id"},
-    {POST("{'type':'Sequence','processors':[{'type':'BertProcessing','sep':['x',0],'cls':['y',1]},{'type':'BertProcessing','sep':['x',0],'cls':['y',1]}]}"), "post_processor[1]"},
+    {POST("{'type':'Sequence','processors':[{'type':'BertProcessing','sep':['x',0],'cls':['y',1]},{'type':'BertProcessing','sep':['x',0],'cls':['y',1]}]}"),
+        "post_processor[1]"},
     {ADDED(TOKEN("")), NULL},
     {ADDED(TOKEN(",'id':3")), "stands twice"},
     {ADDED("{'id':9}"), "added_tokens[0]: \"content\" is missing"},
     {ADDED("7"), "added_tokens[0]"},
     {"{'added_tokens':{}," WORDPIECE "}", "added_tokens: must be a list"},
-    {"{'normalizer':{'type':'Lowercase'},'added_tokens':[{'id':9,'content':'X','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'special':false},"
-     "{'id':9,'content':'x','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'special':false}]," WORDPIECE "}", "the same once they are normalised"},
+    {"{'normalizer':{'type':'Lowercase'},'added_tokens':[{'id':9,'content':'X','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'special':"
+     "false},"
+     "{'id':9,'content':'x','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'special':false}]," WORDPIECE "}",
+        "the same once they are normalised"},
 };
 
 static void names_what_is_wrong(void **state)
@@ -231,8 +234,11 @@ static void misses_the_unknown_token_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_what_is_wrong), cmocka_unit_test(wants_some_tokenizer), cmocka_unit_test(counts_its_memory),
-        cmocka_unit_test(survives_each_failing_take), cmocka_unit_test(misses_the_unknown_token_by_name),
+        cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(wants_some_tokenizer),
+        cmocka_unit_test(counts_its_memory),
+        cmocka_unit_test(survives_each_failing_take),
+        cmocka_unit_test(misses_the_unknown_token_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,10 @@ static void finds_matches(void **state)
         {"[]x]", "x]", "[0-1][1-2]"},
         {"[^a]", "ab\n", "[1-2][2-3]"},
         {"[[:digit:]a-]+", "1-a2", "[0-4]"},
-        {"(?i)Kelvin", "kELVIN \xE2\x84\xAA" "elvin", "[0-6][7-15]"},
+        {"(?i)Kelvin",
+            "kELVIN \xE2\x84\xAA"
+            "elvin",
+            "[0-6][7-15]"},
         {"(?i:'S)", "'s '\xC5\xBF", "[0-2][3-6]"},
         {"(?i)[^a]", "aAb", "[2-3]"},
         {"a(?i)b|c", "aB ac C", "[0-2][3-5]"},
@@ -71,7 +74,10 @@ static void finds_matches(void **state)
         {"(?m).", "\n", "[0-1]"},
         {".", "a\n", "[0-1]"},
         {"\\R", "a\r\nb\n", "[1-3][4-5]"},
-        {"\\p{Han}+|\\p{^L}", "\xE6\xB8\xAF\xE8\x88\xB9" "a1", "[0-6][7-8]"},
+        {"\\p{Han}+|\\p{^L}",
+            "\xE6\xB8\xAF\xE8\x88\xB9"
+            "a1",
+            "[0-6][7-8]"},
         {"\\h", "g1F", "[1-2][2-3]"},
         {"\\u00e9|\\x{e8}", "\xC3\xA9\xC3\xA8", "[0-2][2-4]"},
         {"(a?)*b", "aab", "[0-3]"},
@@ -90,9 +96,21 @@ static void refuses_by_name(void **state)
     static const struct {
         const char *pattern, *why;
     } cases[] = {
-        {"(", "group without an end"}, {")", ") too many"}, {"*", "repeats nothing"}, {"[a", "class without an end"}, {"a{3,2}", "interval"},
-        {"[b-a]", "empty range"}, {"\\p{Foo}", "not known"}, {"(a)\\1", "not supported"}, {"(?<=a+)b", "no fixed length"}, {"\\X", "not supported"},
-        {"a\\", "ends in a backslash"}, {"(?~a)", "not supported"}, {"(?i)strasse", "ligature"}, {"a{2000}", "too often"}, {"[[:foo:]]", "not known"},
+        {"(", "group without an end"},
+        {")", ") too many"},
+        {"*", "repeats nothing"},
+        {"[a", "class without an end"},
+        {"a{3,2}", "interval"},
+        {"[b-a]", "empty range"},
+        {"\\p{Foo}", "not known"},
+        {"(a)\\1", "not supported"},
+        {"(?<=a+)b", "no fixed length"},
+        {"\\X", "not supported"},
+        {"a\\", "ends in a backslash"},
+        {"(?~a)", "not supported"},
+        {"(?i)strasse", "ligature"},
+        {"a{2000}", "too often"},
+        {"[[:foo:]]", "not known"},
     };
     for (size_t i = 0; i < PL_COUNT(cases); i++) {
         const char *why = matches(cases[i].pattern, "", 0, false, NULL);
@@ -113,14 +131,21 @@ static void knows_how_far_it_is_certain(void **state)
         const char *pattern, *text, *found;
         size_t certain;
     } cases[] = {
-        {"a+", "baab", "[1-3]", 4}, {"a+", "baa", "", 1}, {"a", "ba", "[1-2]", 2}, {"abc", "xab", "", 1}, {"\\s+(?!\\S)|\\s+", "a  b ", "[1-2][2-3]", 4},
-        {" ?\\p{L}+| ", "ab cd", "[0-2]", 2}, {"x$", "ax", "", 1}, {"a|ab", "xa", "[1-2]", 2},
+        {"a+", "baab", "[1-3]", 4},
+        {"a+", "baa", "", 1},
+        {"a", "ba", "[1-2]", 2},
+        {"abc", "xab", "", 1},
+        {"\\s+(?!\\S)|\\s+", "a  b ", "[1-2][2-3]", 4},
+        {" ?\\p{L}+| ", "ab cd", "[0-2]", 2},
+        {"x$", "ax", "", 1},
+        {"a|ab", "xa", "[1-2]", 2},
     };
     for (size_t i = 0; i < PL_COUNT(cases); i++) {
         size_t certain;
         const char *found = matches(cases[i].pattern, cases[i].text, strlen(cases[i].text), true, &certain);
         if (strcmp(found, cases[i].found) != 0 || certain != cases[i].certain)
-            fail_msg("%s in \"%s\"...: %s up to %zu instead of %s up to %zu", cases[i].pattern, cases[i].text, found, certain, cases[i].found, cases[i].certain);
+            fail_msg(
+                "%s in \"%s\"...: %s up to %zu instead of %s up to %zu", cases[i].pattern, cases[i].text, found, certain, cases[i].found, cases[i].certain);
     }
 }
 
@@ -136,7 +161,10 @@ static void gives_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_matches), cmocka_unit_test(refuses_by_name), cmocka_unit_test(knows_how_far_it_is_certain), cmocka_unit_test(gives_up),
+        cmocka_unit_test(finds_matches),
+        cmocka_unit_test(refuses_by_name),
+        cmocka_unit_test(knows_how_far_it_is_certain),
+        cmocka_unit_test(gives_up),
     };
     pl_region_init(&region, NULL);
     pl_region_init(&scratch, NULL);

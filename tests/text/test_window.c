@@ -110,7 +110,7 @@ static void cut_texts_are_certain_or_refused(void **state)
 static void long_words_stay_linear(void **state)
 {
     (void)state;
-    enum { BYTES = 1 << 20 };
+    enum { BYTES = 1 << 18 };
     char *word = malloc(BYTES);
     static const char *const fills[] = {"a", " ", "\xE4\xB8\xAD", "\xCC\x81", "ab", "-", "\xF0\x9F\x98\x80\xCC\x81", "e\xCC\x81\xCC\xA3"};
     for (const char *const *name = golden_tokenizers; *name; name++)
@@ -154,8 +154,10 @@ static void counts_on_for_the_odd_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(truncates_to_a_prefix), cmocka_unit_test(cut_texts_are_certain_or_refused),
-        cmocka_unit_test(long_words_stay_linear), cmocka_unit_test(counts_on_for_the_odd_place),
+        cmocka_unit_test(truncates_to_a_prefix),
+        cmocka_unit_test(cut_texts_are_certain_or_refused),
+        cmocka_unit_test(long_words_stay_linear),
+        cmocka_unit_test(counts_on_for_the_odd_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,9 @@
 
 #include <cmocka.h>
 
-const char *const golden_tokenizers[] = {"wordpiece_uncased", "wordpiece_cased", "wordpiece_flags", "wordpiece_short", "wordpiece_unclean", "wordlevel", "bpe_roberta", "bpe_prefix_space",
-    "bpe_llama3", "bpe_llama2", "bpe_clip", "unigram_metaspace", "unigram_first", "unigram_bytes", "folder_bert", "folder_roberta", NULL};
+const char *const golden_tokenizers[] = {"wordpiece_uncased", "wordpiece_cased", "wordpiece_flags", "wordpiece_short", "wordpiece_unclean", "wordlevel",
+    "bpe_roberta", "bpe_prefix_space", "bpe_llama3", "bpe_llama2", "bpe_clip", "unigram_metaspace", "unigram_first", "unigram_bytes", "folder_bert",
+    "folder_roberta", NULL};
 
 static const char *golden_path(const char *name)
 {
@@ -41,7 +42,8 @@ void bench_init(bench *b, pl_tokenizer *t, size_t text_bytes, size_t length)
 {
     *b = (bench){.t = t, .length = length, .workspace_bytes = pl_tokenizer_workspace(t, text_bytes, length)};
     b->workspace = malloc(b->workspace_bytes);
-    b->out = (pl_encoding){.ids = malloc(length * sizeof(uint32_t)), .types = malloc(length), .offsets = malloc(length * sizeof(uint32_t[2])), .capacity = length};
+    b->out = (pl_encoding){
+        .ids = malloc(length * sizeof(uint32_t)), .types = malloc(length), .offsets = malloc(length * sizeof(uint32_t[2])), .capacity = length};
     assert_non_null(b->workspace);
 }
 

@@ -9,7 +9,7 @@
 /* Folders of tests/golden/tokenizer; NULL ends the list. */
 extern const char *const golden_tokenizers[];
 
-json_t *golden_json(const char *path_in_golden); /* fails the test if it cannot be read */
+json_t *golden_json(const char *name); /* a file below tests/golden/tokenizer; fails the test if it cannot be read */
 pl_tokenizer *golden_open(const char *name);
 
 /* A tokenizer with room to encode. */
