@@ -11,7 +11,8 @@
 VF_PACKED_BLOCK(1, 1)
 VF_PACKED_BLOCK(2, 1)
 VF_PACKED_BLOCK(3, 1)
-VF_PACKED_BLOCK(4, 1) VF_PACKED_BLOCK(5, 1) VF_PACKED_BLOCK(6, 1)
+VF_PACKED_BLOCK(4, 1)
+VF_PACKED_BLOCK(5, 1) VF_PACKED_BLOCK(6, 1)
 #ifdef __AVX512F__
     VF_PACKED_BLOCK(7, 1) VF_PACKED_BLOCK(8, 1) VF_PACKED_BLOCK(9, 1) VF_PACKED_BLOCK(10, 1) VF_PACKED_BLOCK(11, 1) VF_PACKED_BLOCK(12, 1) VF_PACKED_BLOCK(1, 4)
         VF_PACKED_BLOCK(2, 4) VF_PACKED_BLOCK(3, 4) VF_PACKED_BLOCK(4, 2) VF_PACKED_BLOCK(5, 2)
@@ -107,6 +108,7 @@ PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, si
 #pragma GCC unroll 4
         for (size_t i = 0; i < 4; i++) {
             size_t r = pl_min(4 * g + i, rows - 1);
+            _mm_prefetch((const char *)(a + (r + rows) * stride), _MM_HINT_T0); /* the next strip */
             q[g][i] = some == VF_LANES ? vf_load(a + r * stride) : vf_load_at(a + r * stride, m);
             if (bf16)
                 q[g][i] = vf_round_bf16(q[g][i]);
