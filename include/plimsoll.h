@@ -1,4 +1,4 @@
-/* plimsoll: run Hugging Face transformer encoders inside a memory limit.
+/* plimsoll: run and fine-tune Hugging Face transformer encoders inside a memory limit.
  *
  * The way through this header:
  *
@@ -237,6 +237,129 @@ PL_API const char *pl_encoder_token(const pl_encoder *encoder, uint32_t id, size
 
 /* Longest text, in bytes, that a session takes whole: what a source needs to hold. */
 PL_API size_t pl_plan_text_bytes(const pl_plan *plan);
+
+/* ---- training ---- */
+/* Fine-tunes a classifier inside the limit. The way through:
+ *
+ *     pl_trainer_open    a folder, options and a recipe: what can be wrong without data is told
+ *     pl_trainer_read    examples by callback, tokenised once into an unnamed file beside the output
+ *     pl_trainer_plan    every byte of the job by name, or why no plan fits; without data it plans for
+ *                        whole batches of the longest texts
+ *     pl_trainer_run     trains, and writes a folder that transformers loads as it is
+ *     pl_trainer_close
+ *
+ * What is learned depends on model, data and recipe alone: never on limit, threads or machine. */
+
+typedef struct pl_trainer pl_trainer;
+
+typedef enum pl_schedule { PL_SCHEDULE_LINEAR, PL_SCHEDULE_COSINE, PL_SCHEDULE_CONSTANT, PL_SCHEDULE_CONSTANT_WITH_WARMUP } pl_schedule;
+
+/* The recipe, with the defaults of Hugging Face's Trainer, and where things go. */
+typedef struct pl_training {
+    size_t size;              /* sizeof(pl_training), set by pl_training_init */
+    const char *out;          /* the folder to write; NULL: nothing is saved (a plan, a dry run) */
+    double epochs;            /* 3; fractions are allowed */
+    uint64_t max_steps;       /* 0: as epochs say */
+    uint32_t batch;           /* 8 texts a step of the optimizer */
+    double lr;                /* 5e-5 */
+    pl_schedule schedule;
+    uint64_t warmup_steps;    /* 0: by the ratio */
+    double warmup_ratio;
+    double weight_decay;      /* never on biases and norms */
+    double max_grad_norm;     /* 1; 0: off */
+    double label_smoothing;
+    double dropout;           /* below 0: as config.json says */
+    bool shuffle;             /* true */
+    uint64_t seed;            /* 42: of shuffling, dropout and a fresh head */
+    bool head_only;           /* learn only what stands behind the last layer */
+    uint32_t last_layers;     /* learn so many of the last layers and what stands behind; 0: everything */
+    uint32_t shards;          /* 1 */
+    bool best;                /* end with the best evaluated weights */
+    const char *metric;       /* what is best: "loss" (NULL), or a figure of the evaluation */
+    uint32_t early_stopping;  /* evaluations without a better one until it stops; 0: never */
+    uint64_t log_every, save_every; /* 500 steps each */
+    uint32_t keep;            /* 2 checkpoints */
+    bool resume, overwrite, dry_run;
+    const char *spill;        /* folder for what does not stay in memory; NULL: beside `out` */
+} pl_training;
+PL_API void pl_training_init(pl_training *training);
+
+/* The strings of options and training must live as long as the trainer. */
+PL_API pl_status pl_trainer_open(const char *model, const pl_options *options, const pl_training *training, pl_trainer **out, pl_error *e);
+PL_API void pl_trainer_close(pl_trainer *trainer); /* NULL is allowed */
+PL_API size_t pl_trainer_text_bytes(const pl_trainer *trainer); /* longest text it takes whole */
+
+/* A label: a name, or a number as it is written. What kind a column is follows from all of it: whole
+ * numbers and names are classes, numbers with a fraction a regression, lists several labels a text.
+ * config.json's problem_type, where it is set, decides. */
+typedef struct pl_label {
+    const char *text;
+    size_t bytes;
+    bool name; /* a name even if it looks like a number */
+} pl_label;
+typedef struct pl_example {
+    pl_text text;
+    const pl_label *labels; /* valid until the next call of the source */
+    size_t label_count;
+    bool list;
+} pl_example;
+typedef pl_status (*pl_examples)(void *self, pl_example *example, pl_error *e); /* PL_OK, PL_END, or an error that ends it */
+
+typedef enum pl_role { PL_ROLE_TRAIN, PL_ROLE_EVALUATE } pl_role;
+/* Reads all examples of a role, training's first. Messages begin with `name` and the line. */
+PL_API pl_status pl_trainer_read(pl_trainer *trainer, pl_role role, const char *name, pl_examples next, void *self, pl_error *e);
+
+/* As pl_plan_make, and the same questions to ask of the result. */
+PL_API pl_status pl_trainer_plan(pl_trainer *trainer, pl_error *e);
+PL_API bool pl_trainer_fits(const pl_trainer *trainer);
+PL_API uint64_t pl_trainer_limit(const pl_trainer *trainer);
+PL_API uint64_t pl_trainer_peak(const pl_trainer *trainer);
+PL_API uint64_t pl_trainer_floor(const pl_trainer *trainer); /* the smallest limit that works, for a running training too */
+PL_API const char *pl_trainer_limit_reason(const pl_trainer *trainer);
+PL_API pl_status pl_trainer_refusal(const pl_trainer *trainer, pl_error *e);
+PL_API pl_status pl_trainer_json(const pl_trainer *trainer, pl_write write, void *self, pl_error *e);
+PL_API pl_status pl_trainer_text(const pl_trainer *trainer, bool color, pl_write write, void *self, pl_error *e);
+PL_API pl_status pl_trainer_program(const pl_trainer *trainer, pl_write write, void *self, pl_error *e);
+PL_API pl_status pl_trainer_svg(const pl_trainer *trainer, pl_write write, void *self, pl_error *e);
+PL_API pl_status pl_trainer_knobs_json(const pl_trainer *trainer, pl_write write, void *self, pl_error *e);
+
+/* What happens while it runs. */
+typedef enum pl_event_kind {
+    PL_EVENT_NOTE,       /* `text` for people: what was decided, what was passed over */
+    PL_EVENT_STEP,       /* a step is done: a moment to show progress */
+    PL_EVENT_LOG,        /* each log_every steps: loss, the mean since the last one, lr and grad_norm of this step */
+    PL_EVENT_EVALUATION, /* after each epoch and at the end: figures, "eval_loss" first */
+    PL_EVENT_SAVED,      /* `text` is the folder of a checkpoint */
+} pl_event_kind;
+typedef struct pl_event {
+    pl_event_kind kind;
+    const char *text;
+    uint64_t step, steps; /* done, in all */
+    double epoch;
+    double loss, lr, grad_norm;
+    const char *const *names; /* [figures] */
+    const double *values;     /* [figures] NaN: not defined */
+    size_t figures;
+} pl_event;
+/* Another status than PL_OK ends the training with it; what is done is kept as a checkpoint. */
+typedef pl_status (*pl_events)(void *self, const pl_event *event, pl_error *e);
+
+/* Trains. PL_NO_FIT as pl_open; PL_STOPPED: a checkpoint of the step it came in is kept in
+ * OUT.partial. A loss or gradient that is not finite: PL_BAD_INPUT naming step, text and tensor. */
+PL_API pl_status pl_trainer_run(pl_trainer *trainer, pl_events events, void *self, pl_error *e);
+PL_API void pl_trainer_stop(pl_trainer *trainer); /* async-signal-safe, from any thread */
+PL_API pl_status pl_trainer_shrink(pl_trainer *trainer, uint64_t bytes); /* as pl_shrink */
+
+typedef struct pl_training_stats {
+    uint64_t step, steps;    /* done, in all */
+    uint64_t run_steps, texts, tokens; /* of this run */
+    double loss;             /* mean since the last line of the log */
+    double seconds;          /* in steps */
+    double read_seconds, evaluate_seconds, save_seconds;
+    uint64_t limit_bytes, peak_bytes, bends;
+    uint64_t read_bytes, written_bytes; /* of the spill file, by the plan */
+} pl_training_stats;
+PL_API void pl_trainer_stats(const pl_trainer *trainer, pl_training_stats *out);
 
 /* ---- sizes, as the command writes them ---- */
 PL_API bool pl_size_parse(const char *text, uint64_t *bytes); /* 300MiB 2GiB 1.5G 800MB 123456789 */
