@@ -5,7 +5,7 @@ if(NOT TARGET pl_infer)
 endif()
 
 set(library_objects)
-foreach(room base os json text hub device program model plan exec infer govern)
+foreach(room base os json text hub device program model plan exec infer govern train)
   if(TARGET pl_${room})
     list(APPEND library_objects $<TARGET_OBJECTS:pl_${room}>)
   endif()

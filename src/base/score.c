@@ -167,27 +167,48 @@ static double matthews(const pl_score *s)
     return below > 0 ? ((double)s->right * n - products) / below : 0;
 }
 
+/* ---- which there are ---- */
+
+static const pl_figure_name single[] = {{"accuracy", "accuracy"}, {"f1_macro", "F1 (macro)"}, {"matthews", "Matthews"}};
+static const pl_figure_name binary[] = {{"accuracy", "accuracy"}, {"f1", "F1"}, {"matthews", "Matthews"}};
+static const pl_figure_name multi[] = {{"accuracy", "accuracy"}, {"f1_micro", "F1 (micro)"}, {"f1_macro", "F1 (macro)"}};
+static const pl_figure_name numbers[] = {{"mse", "mean squared error"}, {"pearson", "Pearson"}, {"spearmanr", "Spearman"}};
+
+const pl_figure_name *pl_score_names(pl_answer answer, size_t labels, size_t *count)
+{
+    *count = PL_COUNT(single);
+    switch (answer) {
+    case PL_ANSWER_REGRESSION: return numbers;
+    case PL_ANSWER_MULTI_LABEL: return multi;
+    case PL_ANSWER_SINGLE_LABEL: return labels == 2 ? binary : single;
+    case PL_ANSWER_EMBEDDING: break;
+    }
+    *count = 0;
+    return NULL;
+}
+
 size_t pl_score_figures(pl_score *s, pl_figure out[PL_FIGURES])
 {
-    size_t count = 0;
-    double n = (double)s->texts;
+    size_t count;
+    const pl_figure_name *names = pl_score_names(s->answer, s->labels, &count);
+    double n = (double)s->texts, values[PL_FIGURES] = {0};
     if (s->texts == 0)
         return 0;
     if (s->answer == PL_ANSWER_REGRESSION) {
-        out[count++] = (pl_figure){"mse", "mean squared error", s->squares / n};
-        out[count++] = (pl_figure){"pearson", "Pearson", correlation(s->xy, s->xx, s->yy)};
-        out[count++] = (pl_figure){"spearmanr", "Spearman", s->texts <= s->ranked ? spearman(s) : (double)NAN};
-        return count;
-    }
-    out[count++] = (pl_figure){"accuracy", "accuracy", (double)s->right / n};
-    if (s->answer == PL_ANSWER_MULTI_LABEL) {
-        out[count++] = (pl_figure){"f1_micro", "F1 (micro)", micro_f1(s)};
-        out[count++] = (pl_figure){"f1_macro", "F1 (macro)", macro_f1(s)};
+        values[0] = s->squares / n;
+        values[1] = correlation(s->xy, s->xx, s->yy);
+        values[2] = s->texts <= s->ranked ? spearman(s) : (double)NAN;
     } else {
-        bool two = s->labels == 2;
-        double value = two ? f1(s->both[1], s->is[1], s->said[1]) : macro_f1(s);
-        out[count++] = two ? (pl_figure){"f1", "F1", value} : (pl_figure){"f1_macro", "F1 (macro)", value};
-        out[count++] = (pl_figure){"matthews", "Matthews", matthews(s)};
+        values[0] = (double)s->right / n;
+        if (s->answer == PL_ANSWER_MULTI_LABEL) {
+            values[1] = micro_f1(s);
+            values[2] = macro_f1(s);
+        } else {
+            values[1] = s->labels == 2 ? f1(s->both[1], s->is[1], s->said[1]) : macro_f1(s);
+            values[2] = matthews(s);
+        }
     }
+    for (size_t i = 0; i < count; i++)
+        out[i] = (pl_figure){names[i].name, names[i].title, values[i]};
     return count;
 }

@@ -25,12 +25,18 @@ void pl_score_single(pl_score *s, const float *logits, size_t right);
 void pl_score_multi(pl_score *s, const float *logits, const uint64_t *right); /* bit i of word i / 64: label i */
 void pl_score_number(pl_score *s, double result, double right);
 
+/* Which figures there are for a kind of answer, in order. */
+typedef struct pl_figure_name {
+    const char *name, *title;
+} pl_figure_name;
+const pl_figure_name *pl_score_names(pl_answer answer, size_t labels, size_t *count);
+
 /* The figures, each once; returns how many. Those of no text are none. */
 typedef struct pl_figure {
     const char *name, *title;
     double value; /* NaN: not defined for this data */
 } pl_figure;
-enum { PL_FIGURES = 5 };
+enum { PL_FIGURES = 3 };
 size_t pl_score_figures(pl_score *s, pl_figure out[PL_FIGURES]); /* a regression's results are of no more use then */
 
 #endif

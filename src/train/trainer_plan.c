@@ -1,0 +1,405 @@
+/* From data and options to a plan of the whole process. */
+#include "train/trainer.h"
+
+#include "train/plan.h"
+#include "train/files.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 64 << 10 };
+enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16 }; /* of a plan without data */
+
+/* ---- what is held beside the step ---- */
+
+/* Without data: every word of the vocabulary, batches of the longest texts. */
+static bool has_data(const pl_trainer *t) { return t->sets[PL_ROLE_TRAIN].name != NULL; }
+
+uint64_t pl__most_rows(const pl_trainer *t)
+{
+    const pl__set *train = &t->sets[PL_ROLE_TRAIN];
+    if (!has_data(t))
+        return (uint64_t)t->recipe.batch * t->request.longest;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < t->recipe.batch && i < train->examples; i++)
+        sum += t->longest[i];
+    return pl_max(sum, t->request.longest);
+}
+
+static uint64_t id_words(const pl_trainer *t) { return (t->model.vocabulary + 63) / 64; }
+
+void pl__work_lay_out(const pl_trainer *t, pl_carver *c, pl__work *w)
+{
+    const pl_step_request *r = &t->request;
+    uint64_t rows = r->batch_rows, batch = r->batch, labels = t->labels.count, examples = has_data(t) ? t->sets[PL_ROLE_TRAIN].examples : UNKNOWN_EXAMPLES;
+    bool multi = t->labels.problem == PL_PROBLEM_MULTI;
+    size_t ranked = (size_t)pl_min(t->sets[PL_ROLE_EVALUATE].examples, MOST_RANKED);
+    w->index = pl_carve(c, examples * sizeof *w->index);
+    w->ids = pl_carve(c, rows * sizeof *w->ids);
+    w->positions = pl_carve(c, rows * sizeof *w->positions);
+    w->types = pl_carve(c, rows);
+    w->starts = pl_carve(c, (batch + 1) * sizeof *w->starts);
+    w->examples = pl_carve(c, batch * sizeof *w->examples);
+    w->lines = pl_carve(c, batch * sizeof *w->lines);
+    w->targets = pl_carve(c, batch * (multi ? labels : 1) * sizeof *w->targets);
+    w->logits = pl_carve(c, batch * labels * sizeof *w->logits);
+    w->numbers = pl_carve(c, batch * sizeof *w->numbers);
+    w->bits = pl_carve(c, (labels + 63) / 64 * sizeof *w->bits);
+    w->record = pl_carve(c, has_data(t) ? t->spool.longest : UNKNOWN_RECORD);
+    w->buffer = pl_carve(c, PL__BUFFER);
+    w->second = pl_carve(c, PL__BUFFER);
+    w->score = pl_carve(c, pl_score_bytes(pl__answer_of(t->labels.problem), labels, ranked));
+    w->bytes = c->used;
+}
+
+static void hold(pl_trainer *t, const char *name, const char *group, uint64_t bytes, unsigned from, unsigned to)
+{
+    assert(t->request.held_count < PL_COUNT(t->held));
+    if (bytes)
+        t->held[t->request.held_count++] = (pl_ledger_line){name, group, bytes, (uint8_t)from, (uint8_t)to};
+}
+
+/* What the step's planning and opening take of regions: its parameters, twice, and the ledger. */
+static uint64_t step_tables(const pl_trainer *t)
+{
+    uint64_t parameters = t->model.operator_count * (2 * PL_MODEL_PARTS * sizeof(pl_parameter) + sizeof(uint32_t));
+    return 2 * pl_round_up(parameters + SLACK, PAGE) + pl_round_up(PL_COUNT(t->held) * 2 * sizeof(pl_ledger_line), PAGE);
+}
+
+static pl_status hold_all(pl_trainer *t, pl_error *e)
+{
+    const pl_options *o = &t->options;
+    t->request.held = t->held;
+    if (o->outside_count > 16)
+        return pl_fail(e, PL_USAGE, "pl_options.outside: %zu lines, at most 16 are taken", o->outside_count);
+    for (size_t i = 0; i < o->outside_count; i++) {
+        const char *name = pl_region_string(&t->region, o->outside[i].name, strlen(o->outside[i].name));
+        if (!name)
+            return pl_fail_no_memory(e, strlen(o->outside[i].name), "the plan");
+        hold(t, name, "program", o->outside[i].bytes + o->outside[i].texts * (uint64_t)t->reading.text_bytes, 0, LAST);
+    }
+    const pl_folder *f = t->reading.folder;
+    /* one is read after the other, so of the two peaks only the larger counts */
+    uint64_t reading = pl_max(t->tokenizer_peak - t->tokenizer_held, t->folder_peak - pl_folder_held(f));
+    hold(t, "tokenizer", "data", t->tokenizer_held, 0, 0);
+    hold(t, "texts being tokenised", "data", pl_round_up(t->reader_bytes, PAGE), 0, 0);
+    hold(t, "model files being read", "model files", pl_round_up(reading, PAGE), 0, 0);
+    hold(t, "config and tensor table", "model files", pl_folder_held(f), 0, LAST);
+    pl__work w;
+    pl_carver c = {0};
+    pl__work_lay_out(t, &c, &w);
+    uint64_t index = (has_data(t) ? t->sets[PL_ROLE_TRAIN].examples : UNKNOWN_EXAMPLES) * sizeof *w.index;
+    hold(t, "index of the examples", "data", index, PL__TRAIN_LOAD, LAST);
+    hold(t, "batch at hand, files, answers", "data", pl_round_up(w.bytes, PAGE) - index, PL__TRAIN_LOAD, LAST);
+    hold(t, "tokens of the data, which is memory there", "data", t->spill_is_memory ? t->spool.end : 0, 0, LAST);
+    t->region_planned = t->region.held + step_tables(t);
+    hold(t, "labels, operators and plan", "program", t->region_planned + SLACK, 0, LAST);
+    return PL_OK;
+}
+
+/* ---- where it spills to ---- */
+
+static bool is_memory(const char *folder)
+{
+    enum { TMPFS = 0x01021994, RAMFS = 0x858458f6, HUGETLBFS = 0x958458f6 };
+    struct statfs f;
+    if (statfs(folder, &f) != 0)
+        return false;
+    uint64_t kind = (uint64_t)f.f_type & 0xFFFFFFFF;
+    return kind == TMPFS || kind == (uint32_t)RAMFS || kind == (uint32_t)HUGETLBFS;
+}
+
+static uint64_t file_limit(void)
+{
+    struct rlimit l;
+    return getrlimit(RLIMIT_FSIZE, &l) == 0 && l.rlim_cur != RLIM_INFINITY ? (uint64_t)l.rlim_cur : UINT64_MAX;
+}
+
+static uint64_t free_bytes(const char *folder, unsigned long *id)
+{
+    struct statvfs f;
+    *id = 0;
+    if (statvfs(folder, &f) != 0)
+        return 0;
+    *id = f.f_fsid;
+    return (uint64_t)f.f_bavail * f.f_frsize;
+}
+
+/* Checkpoints that stand at once: those kept, the one being written, and one that a signal asks for. */
+static uint64_t checkpoints(const pl_trainer *t)
+{
+    uint64_t steps = t->schedule.steps, saves = steps / t->recipe.save_every;
+    return pl_min(t->recipe.keep, saves) + 1;
+}
+
+static uint64_t saved_bytes(const pl_trainer *t)
+{
+    if (!t->paths.out || t->recipe.dry_run)
+        return 0;
+    return checkpoints(t) * t->checkpoint_bytes + (t->recipe.best ? 2 : 0) * t->checkpoint_bytes / 3 + t->output_bytes;
+}
+
+static void choose_spill(pl_trainer *t)
+{
+    pl_step_request *r = &t->request;
+    unsigned long spill_id, out_id = 0;
+    uint64_t room = free_bytes(t->paths.spill, &spill_id);
+    if (t->paths.parent)
+        free_bytes(t->paths.parent, &out_id);
+    uint64_t saved = spill_id == out_id ? saved_bytes(t) : 0;
+    t->spill_is_memory = is_memory(t->paths.spill);
+    r->spill_folder = t->paths.spill;
+    r->spill_is_memory = t->spill_is_memory;
+    r->spill_free = pl_min(room > saved ? room - saved : 0, file_limit());
+    /* What a disk of today gives where the page cache has room; a plan never measures. */
+    r->spill_bytes_per_second = 2e9;
+}
+
+/* What will be written before it is too late to say so. */
+static pl_status check_disk(const pl_trainer *t, pl_error *e)
+{
+    char needs[32], has[32];
+    unsigned long id, spill_id;
+    uint64_t saved = saved_bytes(t), largest = pl_max(t->checkpoint_bytes, t->output_bytes), limit = file_limit();
+    if (!saved)
+        return PL_OK;
+    if (largest > limit)
+        return pl_fail(e, PL_MACHINE, "%s: a file of it will have %s, ulimit -f allows %s", t->paths.out, pl_bytes_text(largest, needs), pl_bytes_text(limit, has));
+    uint64_t room = free_bytes(t->paths.parent, &id);
+    free_bytes(t->paths.spill, &spill_id);
+    if (id == spill_id)
+        saved += t->plan.spill_bytes;
+    if (saved <= room)
+        return PL_OK;
+    pl_fail(e, PL_MACHINE, "%s: the file system has %s free, the training needs %s there", t->paths.parent, pl_bytes_text(room, has), pl_bytes_text(saved, needs));
+    pl_hint(e, "--keep 1 keeps one checkpoint only, --spill names another folder for what is spilled");
+    return PL_MACHINE;
+}
+
+/* ---- the recipe as the step wants it ---- */
+
+static pl_status probability(const pl_trainer *t, const char *key, double fallback, double *out, pl_error *e)
+{
+    pl_json_doc config = pl_folder_config(t->reading.folder);
+    if (t->recipe.dropout >= 0) {
+        *out = t->recipe.dropout;
+        return PL_OK;
+    }
+    pl_status s = pl_json_real(config, key, fallback, out, e);
+    if (!s && !(*out >= 0 && *out < 1))
+        s = pl_fail(e, PL_BAD_INPUT, "%s: %s: %g, must be at least 0 and below 1", config.path, key, *out);
+    return s;
+}
+
+/* Source: the config classes of transformers. */
+static pl_status read_dropouts(pl_trainer *t, pl_error *e)
+{
+    bool distil = strcmp(t->model.family, "distilbert") == 0;
+    double *d = t->dropouts;
+    pl_status s = probability(t, distil ? "dropout" : "hidden_dropout_prob", 0.1, &d[0], e);
+    if (!s)
+        s = probability(t, distil ? "attention_dropout" : "attention_probs_dropout_prob", 0.1, &d[1], e);
+    if (!s)
+        s = probability(t, distil ? "seq_classif_dropout" : "classifier_dropout", distil ? 0.2 : d[0], &d[2], e);
+    return s;
+}
+
+static void make_recipe(pl_trainer *t)
+{
+    const pl_training *r = &t->recipe;
+    t->request.recipe = (pl_recipe){
+        .problem = t->labels.problem, .labels = t->labels.count, .label_smoothing = r->label_smoothing, .hidden_dropout = t->dropouts[0],
+        .attention_dropout = t->dropouts[1], .classifier_dropout = t->dropouts[2], .b1 = 0.9, .b2 = 0.999, .eps = 1e-8, .weight_decay = r->weight_decay,
+        .max_grad_norm = r->max_grad_norm, .seed = r->seed, .first_layer = r->last_layers ? t->model.layers - r->last_layers : 0, .head_only = r->head_only, .shards = r->shards,
+    };
+}
+
+/* Without data: as many labels as the folder has. */
+static pl_status assume_labels(pl_trainer *t, pl_error *e)
+{
+    pl__labels *l = &t->labels;
+    const pl_folder *f = t->reading.folder;
+    *l = (pl__labels){.problem = pl_folder_problem(f), .count = (uint32_t)pl_folder_labels(f), .of_folder = true};
+    l->names = pl_region_take(&t->region, l->count * sizeof *l->names);
+    if (!l->names)
+        return pl_fail_no_memory(e, l->count * sizeof *l->names, "the labels");
+    for (uint32_t i = 0; i < l->count; i++)
+        l->names[i] = pl_folder_label(f, i);
+    return PL_OK;
+}
+
+static pl_status list_used(pl_trainer *t, pl_error *e)
+{
+    uint64_t words = id_words(t), *bits = pl_region_take(&t->region, words * sizeof *bits);
+    t->used_rank = pl_region_take(&t->region, words * sizeof *t->used_rank);
+    if (!bits || !t->used_rank)
+        return pl_fail_no_memory(e, words * sizeof *bits, "the words of the data");
+    memcpy(bits, t->used_bits, words * sizeof *bits);
+    t->used_bits = bits;
+    for (uint64_t i = 0; i < words; i++) {
+        t->used_rank[i] = t->used_count;
+        t->used_count += (uint32_t)__builtin_popcountll(bits[i]);
+    }
+    t->used = pl_region_take(&t->region, t->used_count * sizeof *t->used);
+    if (!t->used)
+        return pl_fail_no_memory(e, t->used_count * sizeof *t->used, "the words of the data");
+    uint32_t n = 0;
+    for (uint64_t i = 0; i < words; i++)
+        for (uint64_t rest = bits[i]; rest; rest &= rest - 1)
+            t->used[n++] = (uint32_t)(i * 64 + (uint64_t)__builtin_ctzll(rest));
+    return PL_OK;
+}
+
+/* ---- making ---- */
+
+static pl_status check_evaluation(const pl_trainer *t, pl_error *e)
+{
+    const pl_training *r = &t->recipe;
+    unsigned index;
+    bool less;
+    if (!r->best && !r->early_stopping && !r->metric)
+        return PL_OK;
+    if (has_data(t) && !t->sets[PL_ROLE_EVALUATE].name)
+        return pl_fail(e, PL_USAGE, "%s: goes by an evaluation, and there is no --eval", r->best ? "--best" : r->early_stopping ? "--early-stopping" : "--metric");
+    return has_data(t) ? pl__metric_find(t, &index, &less, e) : PL_OK;
+}
+
+static pl_status make_request(pl_trainer *t, pl_error *e)
+{
+    const pl_options *o = &t->options;
+    const pl_environment *v = o->environment;
+    pl_os_view view = {"/proc", "/sys", v ? v->runtime_folder : NULL};
+    pl_step_request *r = &t->request;
+    const pl__set *train = &t->sets[PL_ROLE_TRAIN], *eval = &t->sets[PL_ROLE_EVALUATE];
+    *r = (pl_step_request){.model = &t->model, .batch = t->recipe.batch};
+    pl_status s = pl__isa_choose(o, PL_F32, &t->isa, e);
+    if (!s)
+        s = pl_rates_of(t->isa, PL_F32, v ? v->machine_record : NULL, &r->rates, e);
+    if (!s)
+        s = pl__limit_choose(o, &t->limit, t->reason, e);
+    if (s)
+        return s;
+    r->kernels = pl_kernels_of(t->isa, PL_F32);
+    r->train = pl_train_kernels_of(t->isa, PL_F32);
+    r->limit = t->limit;
+    r->threads = o->threads ? o->threads : pl_os_cpus(&view);
+    r->longest = has_data(t) ? (uint32_t)pl_max(train->longest, eval->longest) : t->reading.max_length;
+    r->batch = (uint32_t)(has_data(t) ? pl_min(t->recipe.batch, pl_max(train->examples, eval->examples)) : t->recipe.batch);
+    r->batch_rows = pl__most_rows(t);
+    r->used = t->used;
+    r->used_count = t->used_count;
+    if (r->batch_rows > UINT32_MAX / 2)
+        return pl_fail(e, PL_USAGE, "--batch %u: a step of %llu tokens is too much", t->recipe.batch, (unsigned long long)r->batch_rows);
+    make_recipe(t);
+    return PL_OK;
+}
+
+static pl_status make_model(pl_trainer *t, pl_error *e)
+{
+    pl_model_choice choice = {.task = PL_TASK_CLASSIFY, .fresh_head = true, .labels = t->labels.count};
+    pl_status s = pl_model_make(t->reading.folder, &choice, &t->region, &t->model, e);
+    return s ? s : read_dropouts(t, e);
+}
+
+static pl_status measure_learned(pl_trainer *t, pl_error *e)
+{
+    pl_region region;
+    pl__parameters p;
+    pl_region_init(&region, pl_memory_system());
+    pl_status s = pl__parameters_make(&t->request, &region, &p, e);
+    if (!s)
+        t->learned = (pl__learned){p.learn_first, p.elements - p.learn_first};
+    pl_region_free(&region);
+    return s;
+}
+
+static pl_status make(pl_trainer *t, pl_error *e)
+{
+    pl_status s = has_data(t) ? list_used(t, e) : assume_labels(t, e);
+    if (!has_data(t))
+        t->used_count = (uint32_t)pl_min(t->model.vocabulary, UINT32_MAX);
+    if (!s)
+        s = check_evaluation(t, e);
+    if (!s)
+        s = make_model(t, e);
+    if (!s)
+        s = pl__schedule_make(&t->recipe, t->sets[PL_ROLE_TRAIN].examples, &t->schedule, e);
+    if (!s)
+        s = make_request(t, e);
+    if (s)
+        return s;
+    s = measure_learned(t, e);
+    if (s)
+        return s;
+    t->checkpoint_bytes = pl__checkpoint_size(t);
+    t->output_bytes = pl__output_bytes(t);
+    choose_spill(t);
+    s = hold_all(t, e);
+    if (!s)
+        s = pl_step_plan_make(&t->request, &t->region, &t->plan, e);
+    return s ? s : check_disk(t, e);
+}
+
+pl_status pl_trainer_plan(pl_trainer *t, pl_error *e)
+{
+    pl_error_clear(e);
+    if (t->planned || !t->reading.tokenizer)
+        return pl_fail(e, PL_USAGE, "pl_trainer_plan: once, behind pl_trainer_read");
+    pl_status s = make(t, e);
+    pl__reader_free(t); /* `longest` was in it */
+    t->planned = !s;
+    return s;
+}
+
+/* ---- what it says ---- */
+
+bool pl_trainer_fits(const pl_trainer *t) { return t->plan.fits; }
+uint64_t pl_trainer_limit(const pl_trainer *t) { return t->limit; }
+uint64_t pl_trainer_peak(const pl_trainer *t) { return t->plan.peak; }
+uint64_t pl_trainer_floor(const pl_trainer *t) { return t->plan.floor; }
+const char *pl_trainer_limit_reason(const pl_trainer *t) { return t->reason; }
+
+static uint64_t floor_with(const pl_trainer *t, const pl_step_request *r)
+{
+    pl_step_plan plan;
+    pl__parameters p;
+    pl_region region;
+    pl_region_init(&region, pl_memory_system());
+    uint64_t floor = UINT64_MAX;
+    if (pl__parameters_make(r, &region, &p, NULL) == PL_OK && pl__step_search(r, &p, &plan) == PL_OK)
+        floor = plan.floor;
+    pl_region_free(&region);
+    (void)t;
+    return floor;
+}
+
+pl_status pl_trainer_refusal(const pl_trainer *t, pl_error *e)
+{
+    char limit[32], least[32], with[32];
+    uint64_t floor = t->plan.floor;
+    pl_fail(e, PL_NO_FIT, "%s: does not fit: the limit is %llu bytes (%s, %s), the smallest that works is %llu bytes (%s)", pl_folder_path(t->reading.folder),
+            (unsigned long long)t->limit, pl_bytes_text(t->limit, limit), t->reason, (unsigned long long)floor, pl_bytes_text(floor, least));
+    pl_hint(e, "--memory %llu runs it", (unsigned long long)floor);
+    pl_step_request r = t->request;
+    if (r.spill_is_memory) {
+        r.spill_is_memory = false;
+        pl_hint(e, "--spill FOLDER on a disk (%s is memory) needs %s at least", t->paths.spill, pl_bytes_text(floor_with(t, &r), with));
+    }
+    r = t->request;
+    if (r.threads > 1) {
+        r.threads = 1;
+        pl_hint(e, "--threads 1 needs %s at least", pl_bytes_text(floor_with(t, &r), with));
+    }
+    r = t->request;
+    if (r.batch > 1) {
+        r.batch /= 2;
+        r.batch_rows = pl_max(r.batch_rows / 2, r.longest);
+        pl_hint(e, "--batch %u needs %s at least, but learns something else", r.batch, pl_bytes_text(floor_with(t, &r), with));
+    }
+    return PL_NO_FIT;
+}
