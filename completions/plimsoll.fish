@@ -13,7 +13,7 @@ complete -c plimsoll -n __fish_use_subcommand -f -a pull -d 'download a model in
 complete -c plimsoll -n __fish_use_subcommand -f -a help -d 'print this, or all about one verb'
 complete -c plimsoll -n '__fish_seen_subcommand_from help' -f -a 'plan tokenize embed classify train explain watch devices shrink pull help'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan tokenize embed classify' -s i -l input -r -F -d 'read texts from FILE, - is standard input; .txt holds one text a line, .jsonl objects with "text" (and "text_pair"), .csv and .tsv columns under a header'
-complete -c plimsoll -n '__fish_seen_subcommand_from plan tokenize embed classify' -l input-format -x -a 'txt jsonl csv tsv' -d 'how the input is read, whatever its name; default by the extension, else txt'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan tokenize embed classify train' -l input-format -x -a 'txt jsonl csv tsv' -d 'how the input is read, whatever its name; default by the extension, else txt'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan tokenize embed classify' -s t -l text -x -d 'a text, instead of -i; may be repeated'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan tokenize embed classify' -l text-pair -x -d 'the second text of a pair, for the -t before it'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan tokenize embed classify train' -l text-column -x -d 'column or key of the texts; default the first that is there of text (text_pair), sentence1 sentence2, premise hypothesis, question sentence, sentence'

@@ -76,6 +76,7 @@ typedef struct cli_input {
     uint64_t line, record_line;     /* from 1: of the next byte, of the record being read */
     uint64_t size, consumed;        /* of the file (0: unknown), so far */
     cli_label_take take_label;
+    bool label_list, label_name; /* JSON's label is a list; the value of it that was read last is a string */
     void *label_self;
     union {
         cli_txt txt;

@@ -160,6 +160,10 @@ static pl_status begin_value(cli_input *in, char c, size_t at, pl_error *e)
         if (status != PL_OK)
             return status;
         kept = &in->fields[j->column];
+        if (j->column == COLUMN_LABEL && j->depth == 1)
+            in->label_list = c == '[';
+        if (j->column == COLUMN_LABEL)
+            in->label_name = c == '"';
     }
     if (c == '{' || c == '[')
         return enter(in, c == '[', at, e);

@@ -53,7 +53,7 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
 #define CLI_OPTION_MAP(X)                                                                                            \
     X(INPUT, 'i', "input", FILE, "FILE", NULL, INPUT, OF_TEXT,                                                       \
       "read texts from FILE, - is standard input; .txt holds one text a line, .jsonl objects with \"text\" (and \"text_pair\"), .csv and .tsv columns under a header") \
-    X(INPUT_FORMAT, 0, "input-format", CHOICE, "FORMAT", "txt jsonl csv tsv", INPUT, OF_TEXT,                        \
+    X(INPUT_FORMAT, 0, "input-format", CHOICE, "FORMAT", "txt jsonl csv tsv", INPUT, OF_TEXT | OF_TRAIN,             \
       "how the input is read, whatever its name; default by the extension, else txt")                                \
     X(TEXT, 't', "text", TEXT, "TEXT", NULL, INPUT, OF_TEXT,                                                         \
       "a text, instead of -i; may be repeated")                                                                      \

@@ -1,5 +1,6 @@
 /* plimsoll plan */
 #include "cli/job.h"
+#include "cli/learn.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 
@@ -138,7 +139,7 @@ pl_status cli_verb_plan(cli_call *call, pl_error *e)
     if (cli_given(o, OPT_FOR))
         return cli_helper_exec(call, "plimsoll-pytorch", e);
     if (cli_given(o, OPT_TRAINING))
-        return cli_helper_exec(call, "plimsoll-train", e);
+        return cli_plan_training(call, e);
     static cli_planning p;
     p.call = call;
     cli_signals_install();

@@ -11,6 +11,7 @@
 enum { DISCARDED = 3 };
 
 static _Atomic(pl_session *) running;
+static _Atomic(pl_trainer *) training;
 static _Atomic(const char *) discarded[DISCARDED];
 static atomic_int caught;
 static atomic_bool begun;
@@ -36,7 +37,8 @@ static void end_at_once(int number)
     _exit(128 + number);
 }
 
-/* Only async-signal-safe calls: lock-free atomics, unlink, _exit, setitimer, pthread_kill, pl_stop. */
+/* Only async-signal-safe calls: lock-free atomics, unlink, _exit, setitimer, pthread_kill, pl_stop,
+ * pl_trainer_stop. */
 static void on_signal(int number)
 {
     int saved = errno;
@@ -44,8 +46,11 @@ static void on_signal(int number)
     if (!atomic_load(&begun) || !atomic_compare_exchange_strong(&caught, &none, number))
         end_at_once(number);
     pl_session *session = atomic_load(&running);
+    pl_trainer *trainer = atomic_load(&training);
     if (session)
         pl_stop(session);
+    if (trainer)
+        pl_trainer_stop(trainer);
     knock_on();
     if (!pthread_equal(pthread_self(), main_thread))
         pthread_kill(main_thread, SIGALRM);
@@ -94,7 +99,17 @@ void cli_signals_begin(pl_session *session)
     atomic_store(&begun, true);
 }
 
-void cli_signals_end(void) { atomic_store(&running, NULL); }
+void cli_signals_begin_training(pl_trainer *trainer)
+{
+    atomic_store(&training, trainer);
+    atomic_store(&begun, true);
+}
+
+void cli_signals_end(void)
+{
+    atomic_store(&running, NULL);
+    atomic_store(&training, NULL);
+}
 
 int cli_signals_caught(void) { return atomic_load(&caught); }
 

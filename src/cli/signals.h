@@ -11,6 +11,7 @@
 void cli_signals_install(void);
 /* `session` may be NULL where nothing runs that pl_stop could stop. */
 void cli_signals_begin(pl_session *session);
+void cli_signals_begin_training(pl_trainer *trainer);
 void cli_signals_end(void); /* before the session is closed */
 /* The signal that came, or 0. */
 int cli_signals_caught(void);

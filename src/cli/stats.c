@@ -116,3 +116,35 @@ pl_status cli_stats_write(cli_output *out, const cli_call *call, const pl_plan *
     cli_output_mark(out);
     return cli_output_commit(out, e);
 }
+
+pl_status cli_stats_training(cli_output *out, const cli_call *call, const pl_trainer *trainer, const pl_training_stats *stats, pl_error *e)
+{
+    writer w = {out, e, PL_OK};
+    number(&w, "{\"texts\":", stats->texts);
+    number(&w, ",\"tokens\":", stats->tokens);
+    number(&w, ",\"step\":", stats->step);
+    number(&w, ",\"steps\":", stats->steps);
+    real(&w, ",\"seconds\":", stats->seconds);
+    number(&w, ",\"limit_bytes\":", pl_trainer_limit(trainer));
+    number(&w, ",\"planned_peak_bytes\":", pl_trainer_peak(trainer));
+    number(&w, ",\"floor_bytes\":", pl_trainer_floor(trainer));
+    number(&w, ",\"final_limit_bytes\":", stats->limit_bytes);
+    number(&w, ",\"bends\":", stats->bends);
+    number(&w, ",\"read_bytes\":", stats->read_bytes);
+    number(&w, ",\"write_bytes\":", stats->written_bytes);
+    const pl_phase_stats parts[] = {{"read and tokenize", stats->read_seconds, 0}, {"train", stats->seconds, 0}, {"evaluate", stats->evaluate_seconds, 0}, {"save", stats->save_seconds, 0}};
+    pl_stats all = {.phase_count = PL_COUNT(parts)};
+    for (size_t i = 0; i < PL_COUNT(parts); i++)
+        all.phases[i] = parts[i];
+    phases(&w, &all);
+    text(&w, ",\"knobs\":");
+    if (w.status == PL_OK)
+        w.status = pl_trainer_knobs_json(trainer, cli_output_write, out, e);
+    real(&w, ",\"wall_seconds\":", cli_seconds() - call->started);
+    number(&w, ",\"measured_peak_bytes\":", cli_peak_measured());
+    text(&w, "}\n");
+    if (w.status != PL_OK)
+        return w.status;
+    cli_output_mark(out);
+    return cli_output_commit(out, e);
+}

@@ -12,5 +12,6 @@ uint64_t cli_peak_measured(void);
 /* metrics may be NULL. Writes and commits; `out` was opened before the run, so that a FILE that cannot
  * be is told at once. */
 pl_status cli_stats_write(cli_output *out, const cli_call *call, const pl_plan *plan, const pl_stats *stats, cli_metrics *metrics, pl_error *e);
+pl_status cli_stats_training(cli_output *out, const cli_call *call, const pl_trainer *trainer, const pl_training_stats *stats, pl_error *e);
 
 #endif

@@ -608,6 +608,55 @@ def helps():
 
 
 @part
+def training():
+    """Options become the recipe, files become examples, events become lines."""
+    data = put("train.csv", "text,label\none,a\ntwo,b\n\"th,ree\",a\n")
+    pairs = put("eval.jsonl", '{"text":"x","text_pair":"y","label":["a","b"]}\n{"text":"z","label":[]}\n{"text":"w","label":3}\n{"text":"v","label":"3"}\n')
+    plan = go("plan", CLASSIFY, "--train", "--data", data, "--eval", pairs, "--json", "--epochs", "1.5", "--max-steps", "7", "--batch", "3", "--lr", "1e-3", "--schedule", "cosine",
+              "--warmup-steps", "2", "--warmup-ratio", "0.5", "--weight-decay", "0.01", "--max-grad-norm", "0", "--label-smoothing", "0.1", "--dropout", "0.2", "--shuffle", "none",
+              "--seed", "9", "--tune", "last:2", "--keep", "4", "--best", "--spill", here)
+    try:
+        got = json.loads(plan.out)
+    except ValueError:
+        got = {}
+    want = {"fits": True, "epochs": 1.5, "max_steps": 7, "batch": 3, "lr": 0.001, "schedule": 1, "warmup_steps": 2, "warmup_ratio": 0.5, "weight_decay": 0.01, "max_grad_norm": 0,
+            "label_smoothing": 0.1, "dropout": 0.2, "shuffle": 0, "seed": 9, "head_only": 0, "last_layers": 2, "best": 1, "keep": 4, "spill": here, "out": "", "train": 3, "evaluate": 4,
+            "seen": "one=a;two=b;th,ree=a;x/y=['a','b'];z=[];w=3;v='3';"}
+    equal("plan --train: the recipe and the examples", {k: got.get(k) for k in want}, want)
+    equal("plan --train: Trainer's defaults", json.loads(go("plan", CLASSIFY, "--train", "--json").out)["batch"], 8)
+    fine("plan --train --svg, --program", go("plan", CLASSIFY, "--train", "--svg", path("x.svg"), "--program").out == b"stage 0: forward\n" and get("x.svg").startswith(b"<svg"))
+    run = go("plan", CLASSIFY + ",fail=fit", "--train", "--json")
+    fine("plan --train: what does not fit is printed all the same", run.code == 4 and json.loads(run.out)["fits"] is False and b"smallest" in run.err, run)
+    run = go("train", CLASSIFY, "--data", data, "-o", path("out"))
+    lines = [json.loads(x) for x in run.out.splitlines()]
+    fine("train: a line a step, one of the evaluation", run.code == 0 and lines == [{"step": i, "epoch": e, "loss": 0.5, "lr": 5e-05, "grad_norm": 1.5} for i, e in ((1, 0.33333334), (2, 0.6666667), (3, 1))] +
+         [{"step": 3, "epoch": 1, "eval_loss": 0.25, "eval_accuracy": 0.75, "eval_f1": None}], run)
+    fine("train: notes and the limit on standard error", b"a note" in run.err and b"memory: limit" in run.err, run)
+    fine("train -q: nothing on standard error", go("train", CLASSIFY, "--data", data, "-o", path("out"), "-q", "--memory", "1GiB").err == b"")
+    stats = path("stats.json")
+    run = go("train", CLASSIFY, "--data", data, "-o", path("out"), "--stats", stats, "--progress", "always")
+    fine("train --stats", run.code == 0 and json.loads(get("stats.json"))["step"] == 3, run)
+    refused("train: what does not fit", go("train", CLASSIFY + ",fail=fit", "--data", data, "-o", path("out")), 4, b"smallest")
+    refused("train: a text file has no labels", go("train", CLASSIFY, "--data", put("t.txt", "x\n"), "-o", path("out")), 2, b"t.txt")
+    refused("train: no label column", go("train", CLASSIFY, "--data", put("n.csv", "text,answer\nx,y\n"), "-o", path("out")), 3, b"label", b"--label-column", b"answer")
+    fine("train --label-column, --text-column", go("train", CLASSIFY, "--data", path("n.csv"), "--label-column", "answer", "--text-column", "text", "-o", path("out")).code == 0)
+    refused("train: an object without label", go("train", CLASSIFY, "--data", put("n.jsonl", '{"text":"x"}\n'), "-o", path("out")), 3, b"line 1", b"label")
+    for flags, need in ((["--tune", "some"], b"--tune"), (["--optimizer", "sgd"], b"--optimizer"), (["--best"], b"--eval"), (["--early-stopping", "2"], b"--eval"), (["--batch", "9999999999"], b"--batch")):
+        refused(f"train {' '.join(flags)}", go("train", CLASSIFY, "--data", data, "-o", path("out"), *flags), 2, need)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        p = start("train", CLASSIFY + ",wait_ms=300", "--data", data, "-o", path("out"))
+        line_of(p)
+        os.kill(p.pid, number)
+        run = end(p)
+        fine(f"train: signal {int(number)}", run.code == 128 + number and b"behind step" in run.err and b"checkpoint-" in run.err, run)
+    reader = start("train", CLASSIFY + ",wait_ms=200", "--data", data, "-o", path("out"))
+    line_of(reader)
+    reader.stdout.close()
+    reader.stdout = None
+    fine("train: the reader has gone", end(reader).code == 141)
+
+
+@part
 def helpers():
     """Verbs that are programs of their own: found beside the program, given verb and arguments."""
     os.makedirs(path("bin"))
@@ -618,13 +667,12 @@ def helpers():
         fine(f"{verb}: which program is missing and where it was looked for", r.returncode == 5 and name.encode() in r.stderr and r.stderr.count(b"looked for") == 2 and not r.stdout, r)
     for place in ("libexec/plimsoll", "bin/libexec/plimsoll"):
         os.makedirs(path(place))
-        for name in ("explain", "watch", "pull", "train"):
+        for name in ("explain", "watch", "pull", "pytorch"):
             put(f"{place}/plimsoll-{name}", f'#!/bin/sh\necho {name} "$@"\nexit 7\n')
             os.chmod(path(place, "plimsoll-" + name), 0o755)
         os.symlink(program, path("link"))
         for argv, want in ((["explain", "-x", "a b"], "explain explain -x a b"), (["watch", "--run", "--", "x", "--help"], "watch watch --run -- x --help"),
-                           (["devices"], "watch devices"), (["pull", "a/b"], "pull pull a/b"), (["plan", "m", "--for", "pytorch", "--batch=3"], "explain plan m --for pytorch --batch=3"),
-                           (["plan", "m", "--train"], "train plan m --train"), (["train", "m", "--data", "d", "-o", "o"], "train train m --data d -o o")):
+                           (["devices"], "watch devices"), (["pull", "a/b"], "pull pull a/b"), (["plan", "m", "--for", "pytorch", "--batch=3"], "pytorch plan m --for pytorch --batch=3")):
             r = run(*argv)
             fine(f"{place}: {' '.join(argv)}", r.returncode == 7 and r.stdout.decode().strip() == want, r)
         r = subprocess.run([path("link"), "explain"], capture_output=True)
