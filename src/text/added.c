@@ -15,29 +15,30 @@ static int compare(const pl__added_token *a, const pl__added_token *b)
 static int by_pattern(const void *a, const void *b, const void *context)
 {
     (void)context;
-    return compare(*(const pl__added_token *const *)a, *(const pl__added_token *const *)b);
+    const pl__added_token *x = *(const pl__added_token *const *)a, *y = *(const pl__added_token *const *)b;
+    int order = compare(x, y);
+    return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-bool pl__added_prepare(pl__added_set *set, const pl__added_token **a, const pl__added_token **b)
+void pl__added_prepare(pl__added_set *set)
 {
     const pl__added_token **t = set->tokens;
     pl__sort((void *)t, set->count, sizeof(void *), by_pattern, NULL);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (kept == 0 || compare(t[kept - 1], t[i]) != 0)
+            t[kept++] = t[i];
+    set->count = kept;
     uint32_t at = 0;
     for (unsigned byte = 0; byte <= 256; byte++) {
-        while (at < set->count && (unsigned char)t[at]->pattern[0] < byte)
+        while (at < kept && (unsigned char)t[at]->pattern[0] < byte)
             at++;
         set->first[byte] = at;
     }
-    for (uint32_t i = 0; i < set->count; i++) {
+    for (uint32_t i = 0; i < kept; i++) {
         set->any_lstrip |= t[i]->lstrip;
         set->longest = t[i]->pattern_bytes > set->longest ? t[i]->pattern_bytes : set->longest;
-        if (i > 0 && compare(t[i - 1], t[i]) == 0) {
-            *a = t[i - 1];
-            *b = t[i];
-            return false;
-        }
     }
-    return true;
 }
 
 /* First of tokens[low .. high) whose byte at `depth` is at least `byte`; all share depth bytes and

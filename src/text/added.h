@@ -24,8 +24,9 @@ typedef struct pl__added_set {
     bool any_lstrip;
 } pl__added_set;
 
-/* Sorts what set->tokens holds. false: two tokens with one pattern, in (*a, *b). */
-bool pl__added_prepare(pl__added_set *set, const pl__added_token **a, const pl__added_token **b);
+/* Sorts what set->tokens holds. Of tokens with one pattern (that differ only in what the normalizer
+ * takes away) the one of the lowest id stays; the library takes one by chance. */
+void pl__added_prepare(pl__added_set *set);
 
 typedef struct pl__added_match {
     size_t start, stop;       /* with the white space that the flags take */

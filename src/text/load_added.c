@@ -4,7 +4,6 @@
 #include "text/normalize.h"
 #include "text/sort.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +59,8 @@ static pl_status make_pattern(pl__load *l, const char *where, pl__frames frames,
     token->pattern_bytes = token->content_bytes;
     if (!token->normalized || l->t->normalizer_count == 0)
         return PL_OK;
-    assert(spans[0].text && spans[0].from);
+    if (!spans[0].text || !spans[0].from)
+        return pl__load_no_memory(l);
     memcpy(spans[0].text, token->content, token->content_bytes);
     memset(spans[0].from, 0, token->content_bytes * sizeof *spans[0].from);
     spans[0].n = token->content_bytes;
@@ -125,10 +125,8 @@ static pl_status make_set(pl__load *l, pl__added_set *set, bool normalized)
     for (uint32_t i = 0; i < t->added_count; i++)
         if (t->added[i].normalized == normalized)
             set->tokens[set->count++] = &t->added[i];
-    const pl__added_token *a, *b;
-    if (pl__added_prepare(set, &a, &b))
-        return PL_OK;
-    return PL__REFUSE(l, "added_tokens", "\"%s\" and \"%s\" are the same once they are normalised", a->content, b->content);
+    pl__added_prepare(set);
+    return PL_OK;
 }
 
 static pl_status parse_all(pl__load *l, uint32_t count)
