@@ -114,7 +114,10 @@ static const struct {
     {"{'normalizer':{'type':'Lowercase'},'added_tokens':[{'id':9,'content':'X','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'special':"
      "false},"
      "{'id':9,'content':'x','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'special':false}]," WORDPIECE "}",
-        "the same once they are normalised"},
+        NULL},
+    {"{'normalizer':{'type':'StripAccents'},'added_tokens':[{'id':9,'content':'\xCC\x81','single_word':false,'lstrip':false,'rstrip':false,'normalized':true,'"
+     "special':false}]," WORDPIECE "}",
+        "nothing is left"},
 };
 
 static void names_what_is_wrong(void **state)
