@@ -19,11 +19,12 @@ enum { QUERIES = VF_SPAN_ROWS, STRIPS_AT_ONCE = QUERIES / VF_ROWS };
 /* Dropped weights become zero; or, to be told apart later, get a sign: weights themselves have none. */
 typedef enum drop_way { DROP, MARK } drop_way;
 
+/* 2 n vectors of weights, be they keys or not: a span's rows have room behind them. */
 PL_ALWAYS_INLINE void drop_keys(const vf_random *r, uint64_t column, float *weights, const drop_way way, const int n)
 {
     vm kept[4];
     vf_random_kept(r, column, kept, n);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < 2 * n; i++) {
         vf e = vf_load(weights + i * VF_LANES);
         vf kept_sign = vf_pick(kept[i], vf_zero(), vf_set(-0.0f));
         vf_store(weights + i * VF_LANES, way == MARK ? vf_with_sign(e, kept_sign) : vf_pick(kept[i], e, vf_zero()));
@@ -37,9 +38,9 @@ PL_ALWAYS_INLINE void drop_row(const unit *u, const pl_dropout *d, size_t head, 
     for (size_t from = 0; from < u->length; from += SPAN, weights += SPAN_FLOATS) {
         size_t count = pl_min(u->length - from, SPAN), at = 0;
         uint64_t column = (uint64_t)head * PL_DROPOUT_KEYS + from;
-        for (; at + 3 * VF_LANES < count; at += 4 * VF_LANES)
-            drop_keys(&r, column + at, weights + at, way, 4);
-        for (; at < count; at += VF_LANES)
+        for (; at + 2 * VF_LANES < count; at += 4 * VF_LANES)
+            drop_keys(&r, column + at, weights + at, way, 2);
+        if (at < count)
             drop_keys(&r, column + at, weights + at, way, 1);
     }
 }
@@ -91,7 +92,8 @@ static void attention_forward_of(const pl_attention_train *t, void *workspace, s
     static void key_block_##rows##_##vectors(const vf_block *x) { vf_block_run(rows, vectors, false, x, 1, SPAN_ROW); }
 #define VF_KEY_BLOCKS(rows) VF_KEY_BLOCK(rows, 1) VF_KEY_BLOCK(rows, 2)
 VF_KEY_BLOCKS(1)
-VF_KEY_BLOCKS(2) VF_KEY_BLOCKS(3) VF_KEY_BLOCKS(4) VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
+VF_KEY_BLOCKS(2)
+VF_KEY_BLOCKS(3) VF_KEY_BLOCKS(4) VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
 #ifdef __AVX512F__
     VF_KEY_BLOCKS(7) VF_KEY_BLOCKS(8) VF_KEY_BLOCKS(9) VF_KEY_BLOCKS(10) VF_KEY_BLOCKS(11) VF_KEY_BLOCKS(12)
 #endif

@@ -9,11 +9,12 @@
 #include <math.h>
 
 /* ---- dropout ---- */
+/* 2 n vectors of a row, of which the first has columns and the others may have none. */
 PL_ALWAYS_INLINE void drop(const vf_random *r, const float *x, float *y, size_t at, size_t width, vf scale, const int n)
 {
     vm kept[4];
     vf_random_kept(r, at, kept, n);
-    for (int i = 0; i < n; i++, at += VF_LANES) {
+    for (int i = 0; i < 2 * n && at < width; i++, at += VF_LANES) {
         vm m = vm_first(width - at);
         vf v = vf_canonical(vf_mul(vf_load_at(x + at, m), scale));
         vf_store_at(y + at, vf_pick(kept[i], v, vf_zero()), m);
@@ -27,9 +28,9 @@ static void dropout_row(const pl_dropout_rows *d, size_t row)
     vf_random r = vf_random_of(&d->d, row);
     vf scale = vf_set(d->d.scale);
     size_t at = 0;
-    for (; at + 3 * VF_LANES < d->width; at += 4 * VF_LANES)
-        drop(&r, x, y, at, d->width, scale, 4);
-    for (; at < d->width; at += VF_LANES)
+    for (; at + 2 * VF_LANES < d->width; at += 4 * VF_LANES)
+        drop(&r, x, y, at, d->width, scale, 2);
+    if (at < d->width)
         drop(&r, x, y, at, d->width, scale, 1);
 }
 
