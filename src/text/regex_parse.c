@@ -205,8 +205,10 @@ static void read_options(pl__pattern *p)
             p->dot_all = on;
         else if (c == 'x')
             p->extended = on;
-        else
+        else {
             pl__pattern_fail(p, "has a group of a kind that is not supported");
+            return;
+        }
     }
 }
 

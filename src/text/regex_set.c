@@ -268,6 +268,7 @@ static bool read_property(pl__pattern *p, bool negated, pl__item *out)
 
 bool pl__pattern_property(pl__pattern *p, uint32_t letter, pl__item *out)
 {
+    *out = (pl__item){0};
     switch (letter) {
     case 'd':
     case 'D': *out = (pl__item){PL__ITEM_CATEGORIES, letter == 'D', 1u << PL__ND, 0}; return true;
