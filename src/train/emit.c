@@ -211,13 +211,14 @@ pl__ref pl__e_batch_input(const pl__emitter *m, uint32_t index)
 {
     uint64_t number = m->k->spill_inputs ? index % 2 : index;
     uint64_t width = pl_value_width(m->r->model, m->r->model->operators[0].out);
-    return (pl__ref){m->p->l.inputs + number * m->p->l.input_bytes, (uint32_t)pl__train_stride(width), PL__PLACE_BATCH};
+    return (pl__ref){
+        m->p->l.inputs + number * m->p->l.passing_bytes, (uint32_t)pl__train_stride(width), m->k->spill_inputs ? PL__PLACE_PASSING : PL__PLACE_BATCH};
 }
 
 pl__ref pl__e_hidden_gradient(const pl__emitter *m)
 {
     uint64_t width = pl_value_width(m->r->model, m->r->model->operators[0].out);
-    return (pl__ref){m->p->l.hidden_gradient, (uint32_t)pl__train_stride(width), PL__PLACE_BATCH};
+    return (pl__ref){m->p->l.hidden_gradient, (uint32_t)pl__train_stride(width), m->k->spill_inputs ? PL__PLACE_PASSING : PL__PLACE_BATCH};
 }
 
 /* ---- the whole step ---- */

@@ -44,6 +44,7 @@ void pl__e_embeddings_backward(pl__emitter *m, const pl__embeddings *em)
     const pl_operator *norm = &model->operators[em->norm], *sum = &model->operators[em->sum];
     uint32_t width = (uint32_t)pl_value_width(model, norm->out);
     pl__e_begin_stage(m, PL__BACKWARD, PL_NO_VALUE);
+    m->stage->gradient_in = true;
     m->kept = false;
     pl__ref gy = pl__e_through_dropout(m, norm, em->norm, pl__e_hidden_gradient(m));
     pl__ref x = embed_sum(m, em), gs = pl__e_take(m, width, false);
@@ -62,6 +63,7 @@ void pl__e_head_stage(pl__emitter *m, uint32_t first, uint32_t layers, bool furt
     const pl_model *model = m->r->model;
     pl__trace traces[8] = {0};
     pl__e_begin_stage(m, PL__HEAD, PL_NO_VALUE);
+    m->stage->gradient_out = further;
     m->kept = false;
     m->stage->input = layers;
     m->first_value = model->operators[first].in;

@@ -135,6 +135,7 @@ static void begin_layer(pl__emitter *m, pl__layer *l, pl__stage_kind kind)
 {
     const pl_model *model = m->r->model;
     pl__e_begin_stage(m, kind, l->index);
+    m->stage->gradient_in = m->stage->gradient_out = kind == PL__BACKWARD;
     m->first_value = model->operators[l->first].in;
     memset(m->value, 0, sizeof m->value);
     memset(m->gradient, 0, sizeof m->gradient);

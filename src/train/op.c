@@ -18,6 +18,7 @@ static void *at(const place *p, pl__ref r)
     case PL__PLACE_NONE: return NULL;
     case PL__PLACE_BATCH: return p->s->arena + r.offset + (uint64_t)(p->texts ? p->micro->first_text : p->micro->first_row) * r.stride * sizeof(float);
     case PL__PLACE_MICRO:
+    case PL__PLACE_PASSING:
     case PL__PLACE_FIXED: break;
     }
     return p->s->arena + r.offset;

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { FLOAT = 4, LINE = 64, PAGE = 4096, HUGE_PAGE = 2 << 20, HUGE_FROM = 16 << 20, STACK_BYTES = 128 << 10, UPDATE_ARRAYS = 4 };
+enum { FLOAT = 4, LINE = 64, PAGE = 4096, HUGE_FROM = 16 << 20, STACK_BYTES = 128 << 10, UPDATE_ARRAYS = 4 };
 
 uint64_t pl__step_input_bytes(const pl_step_request *r)
 {
@@ -37,8 +37,9 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     l->moment1 = take(&at, learned * FLOAT, !k->spill_state);
     l->moment2 = take(&at, learned * FLOAT, !k->spill_state);
     l->input_bytes = pl__step_input_bytes(r);
-    l->inputs = take(&at, l->input_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), true);
-    l->hidden_gradient = take(&at, l->input_bytes, true);
+    l->passing_bytes = k->spill_inputs ? pl_round_up(pl__train_stride(width) * FLOAT * k->micro_rows, LINE) : l->input_bytes;
+    l->inputs = take(&at, l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), true);
+    l->hidden_gradient = take(&at, l->passing_bytes, true);
     l->kept_bytes = z->kept;
     l->kept = take(&at, z->kept * k->kept_layers, true);
     l->slab_bytes = z->slab;
@@ -72,7 +73,7 @@ uint64_t pl__widest(const pl_step_request *r)
 }
 
 bool pl__step_huge(const pl__step_layout *l) { return l->bytes >= HUGE_FROM; }
-uint64_t pl__step_mapped(const pl__step_layout *l) { return pl_round_up(l->bytes, pl__step_huge(l) ? HUGE_PAGE : PAGE); }
+uint64_t pl__step_mapped(const pl__step_layout *l) { return pl_round_up(l->bytes, PAGE); }
 uint64_t pl__step_stacks(const pl_step_request *r) { return pl_team_bytes(r->threads, STACK_BYTES); }
 
 uint64_t pl__step_tables(const pl__step_sizes *z)
@@ -123,8 +124,8 @@ static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl
     t += 3 * dense * FLOAT / r->rates.pack_bytes;
     t += learned * 7 * FLOAT / r->rates.touch_bytes; /* update */
     uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT, x = c->layout.input_bytes * (m->layers + 1);
-    *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? x : 0);
-    *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? x : 0);
+    *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? 3 * x : 0);
+    *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? 2 * x : 0);
     double disk = r->spill_bytes_per_second > 0 ? r->spill_bytes_per_second : r->rates.read_bytes;
     return t / r->threads + (double)(*read + *written) / disk;
 }
@@ -240,8 +241,8 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     line(out, "gradients", "gradients", k->spill_gradients ? 0 : learned, load, last);
     line(out, "first moments", "optimizer", k->spill_state ? 0 : learned, load, last);
     line(out, "second moments", "optimizer", k->spill_state ? 0 : learned, load, last);
-    line(out, "inputs of the layers", "activations", l->input_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), load, last);
-    line(out, "gradient of the hidden rows", "activations", l->input_bytes, load, last);
+    line(out, "inputs of the layers", "activations", l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), load, last);
+    line(out, "gradient of the hidden rows", "activations", l->passing_bytes, load, last);
     line(out, "kept activations", "activations", l->kept_bytes * k->kept_layers, load, last);
     line(out, "packed weights of a layer", "weights", l->slab_bytes, load, last);
     line(out, "gradients of a layer", "gradients", l->slot_bytes, load, last);

@@ -11,9 +11,10 @@
 
 typedef enum pl__place {
     PL__PLACE_NONE,
-    PL__PLACE_MICRO, /* scratch, a row per row (or text) of the micro-batch */
-    PL__PLACE_BATCH, /* a row per row (or text) of the optimizer batch */
-    PL__PLACE_FIXED, /* weights, gradients, tables */
+    PL__PLACE_MICRO,   /* scratch, a row per row (or text) of the micro-batch */
+    PL__PLACE_BATCH,   /* a row per row (or text) of the optimizer batch */
+    PL__PLACE_PASSING, /* as MICRO, but what passes through from and to the spill file */
+    PL__PLACE_FIXED,   /* weights, gradients, tables */
 } pl__place;
 
 typedef struct pl__ref {
@@ -89,14 +90,16 @@ typedef struct pl__step_stage {
     uint32_t first_fetch, fetch_count;
     uint32_t first_yield, yield_count;
     uint64_t gradients, gradient_bytes; /* arena: set to zero before the stage; 0 bytes: none */
-    uint32_t input, output;             /* batch-wide inputs of layers that are read and written: number, or PL_NO_VALUE */
+    uint32_t input, output;             /* inputs of layers that are read and written: number, or PL_NO_VALUE */
+    bool gradient_in, gradient_out;     /* of the hidden rows */
 } pl__step_stage;
 
 /* Where the parts of the arena lie. */
 typedef struct pl__step_layout {
     uint64_t weights, gradients, moment1, moment2; /* resident stores, else UINT64_MAX */
-    uint64_t inputs;                               /* inputs of layers, all of them, or two where they are spilled */
-    uint64_t input_bytes;                          /* of one */
+    uint64_t inputs;                               /* inputs of layers for the batch; two of a micro-batch where they are spilled */
+    uint64_t input_bytes;                          /* of one for the batch */
+    uint64_t passing_bytes;                        /* of one in the arena: the batch's, or a micro-batch's */
     uint64_t hidden_gradient;
     uint64_t kept;       /* kept inner values, layer after layer */
     uint64_t kept_bytes; /* of one layer */

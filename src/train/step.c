@@ -78,7 +78,10 @@ static pl_status map_arena(pl_step *s, pl_error *e)
         return pl_fail_no_memory(e, s->mapped_bytes, "arena of the step");
     uintptr_t at = (uintptr_t)s->mapped;
     s->arena = huge ? s->mapped + (pl_round_up(at, HUGE_PAGE) - at) : s->mapped;
-    pl_os_advise_huge(s->arena, bytes, huge);
+    uint64_t whole = huge ? bytes / HUGE_PAGE * HUGE_PAGE : 0; /* the rest is touched page by page */
+    if (whole)
+        pl_os_advise_huge(s->arena, whole, true);
+    pl_os_advise_huge(s->arena + whole, bytes - whole, false);
     return PL_OK;
 }
 

@@ -43,7 +43,7 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
         [PL__MOMENT1] = {k->spill_state, learned * sizeof(float)},
         [PL__MOMENT2] = {k->spill_state, learned * sizeof(float)},
         [PL__GRADIENTS] = {k->spill_gradients, learned * sizeof(float)},
-        [PL__INPUTS] = {k->spill_inputs, (r->model->layers + 1) * input_bytes},
+        [PL__INPUTS] = {k->spill_inputs, (r->model->layers + 2) * input_bytes},
     };
     for (unsigned i = 0; i < PL__WHATS; i++) {
         at[i] = end;

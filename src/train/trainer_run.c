@@ -370,6 +370,8 @@ static pl_status train(pl_trainer *t, bool resumed, pl_error *e)
         s = pl__checkpoint_load(t, e);
     if (!s && saves(t))
         s = pl__output_begin(t, resumed, e);
+    if (!s && resumed) /* an interrupted run may have left one too many */
+        s = pl__checkpoint_prune(t, e);
     if (s)
         return s;
     t->saved = t->progress.step;

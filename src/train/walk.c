@@ -104,20 +104,43 @@ static void fetch_all(pl_step *s, const pl__step_stage *stage, unsigned member)
 
 /* ---- what a stage does before and behind its operations ---- */
 
-static void move_input(pl_step *s, uint32_t input, bool out, unsigned member)
+/* Rows of a micro-batch of one input (or, behind the last, of the hidden gradient) from or to the
+ * spill file. */
+static void pass_rows(pl_step *s, const pl__micro *micro, uint32_t input, uint64_t at, bool out, unsigned member)
 {
-    const pl__step_layout *l = &s->program.l;
-    if (input == PL_NO_VALUE || s->store.memory[PL__INPUTS])
-        return;
-    uint64_t stride = pl__train_stride(pl_value_width(s->request.model, s->request.model->operators[0].out));
-    uint64_t rows = s->batch->rows, threads = s->request.threads, first = rows * member / threads, last = rows * (member + 1) / threads;
-    float *at = (float *)(void *)(s->arena + l->inputs + input % 2 * l->input_bytes) + first * stride;
-    uint64_t element = input * (l->input_bytes / sizeof(float)) + first * stride;
+    const pl_model *m = s->request.model;
+    uint64_t stride = pl__train_stride(pl_value_width(m, m->operators[0].out)), rows = micro->last_row - micro->first_row, threads = s->request.threads;
+    uint64_t first = rows * member / threads, count = rows * (member + 1) / threads - first;
+    float *here = (float *)(void *)(s->arena + at) + first * stride;
+    uint64_t element = input * (s->program.l.input_bytes / sizeof(float)) + (micro->first_row + first) * stride;
     pl_error e;
-    pl_status st = out ? pl__store_set(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e)
-                       : pl__store_get(&s->store, PL__INPUTS, element, (last - first) * stride, at, &e);
+    pl_status st = out ? pl__store_set(&s->store, PL__INPUTS, element, count * stride, here, &e)
+                       : pl__store_get(&s->store, PL__INPUTS, element, count * stride, here, &e);
     if (st)
         pl__step_fail(s, st, &e);
+}
+
+static void pass_in(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, unsigned member)
+{
+    const pl__step_layout *l = &s->program.l;
+    if (s->store.memory[PL__INPUTS])
+        return;
+    if (stage->input != PL_NO_VALUE)
+        pass_rows(s, micro, stage->input, l->inputs + stage->input % 2 * l->passing_bytes, false, member);
+    if (stage->gradient_in)
+        pass_rows(s, micro, s->request.model->layers + 1, l->hidden_gradient, false, member);
+    pl_barrier_wait(&s->barrier);
+}
+
+static void pass_out(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, unsigned member)
+{
+    const pl__step_layout *l = &s->program.l;
+    if (s->store.memory[PL__INPUTS])
+        return;
+    if (stage->output != PL_NO_VALUE)
+        pass_rows(s, micro, stage->output, l->inputs + stage->output % 2 * l->passing_bytes, true, member);
+    if (stage->gradient_out && !s->eval)
+        pass_rows(s, micro, s->request.model->layers + 1, l->hidden_gradient, true, member);
 }
 
 static void clear_gradients(pl_step *s, const pl__step_stage *stage, unsigned member)
@@ -166,21 +189,20 @@ static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
     if (!pl__step_agree(s, member))
         return false;
     fetch_all(s, stage, member);
-    if (stage->kind != PL__FORWARD)
-        move_input(s, stage->input, false, member);
+
     if (!s->eval)
         clear_gradients(s, stage, member);
     uint32_t ops = s->eval && stage->kind == PL__HEAD ? stage->eval_ops : stage->op_count;
     for (uint32_t i = 0; i < s->micro_count; i++) {
         if (!pl__step_agree(s, member))
             return false;
+        pass_in(s, stage, &s->micros[i], member);
         for (uint32_t k = 0; k < ops; k++) {
             pl__step_op_run(s, &s->program.ops[stage->first_op + k], &s->micros[i], i == 0, member);
             pl_barrier_wait(&s->barrier);
         }
+        pass_out(s, stage, &s->micros[i], member);
     }
-    if (stage->kind == PL__FORWARD)
-        move_input(s, stage->output, true, member);
     if (!s->eval)
         finish_gradients(s, stage, member);
     return true;
