@@ -39,6 +39,14 @@ bool pl__is_source(const pl__sight *v)
     return pl__any(v->after, v->after_n, after, PL_COUNT(after));
 }
 
+/* A class alone on a line that is indented: an item of a list in source code. */
+static bool listed(const pl__sight *v)
+{
+    const char *line = v->p->s + v->p->line;
+    size_t n = v->p->begin - v->p->line;
+    return v->after_n == 0 && n >= 4 && memcmp(line, "    ", 4) == 0 && v->rest_n == 0 && pl__begins(v->p->s + v->p->begin, "torch.");
+}
+
 /* The line below ends in a row of dashes: a heading. */
 static bool underlined(const pl__place *p)
 {
@@ -139,7 +147,7 @@ bool pl__ends_as_message(const pl__sight *v)
 
 static bool as_error(const pl__sight *v, unsigned traits)
 {
-    if (pl__is_source(v) || pl__is_document(v, traits) || is_advice(v))
+    if (pl__is_source(v) || pl__is_document(v, traits) || is_advice(v) || listed(v))
         return false;
     char last = v->before_n ? v->before[v->before_n - 1] : 0;
     if (v->rest_n == 0 || (v->rest_n == 1 && last == '('))

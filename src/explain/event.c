@@ -244,6 +244,19 @@ static void begin(pl__open *o, const pl__message *m)
 
 /* ---- delivering ---- */
 
+static void show_job(pl__open *o, const pl__job *job)
+{
+    pl_phase phase = o->event.phase;
+    bool learns = phase == PL_PHASE_BACKWARD || phase == PL_PHASE_OPTIMIZER || ((o->training || job->training || job->trainer) && phase != PL_PHASE_GENERATE);
+    bool evaluates = phase == PL_PHASE_EVALUATE;
+    o->event.job = (pl_oom_job){.batch = evaluates && pl__given(job->eval_batch) ? job->eval_batch : job->batch,
+        .length = job->length,
+        .training = learns && !evaluates,
+        .half = job->half,
+        .checkpointing = job->checkpointing,
+        .small_optimizer = job->small_optimizer};
+}
+
 static void settle(pl__open *o, pl__events *v, const pl__job *job)
 {
     pl_oom *event = &o->event;
@@ -258,6 +271,7 @@ static void settle(pl__open *o, pl__events *v, const pl__job *job)
     event->device = event->kind == PL_KIND_HOST || event->kind == PL_KIND_KILLED ? PL_NOT_GIVEN : f[PL__DEVICE];
     memcpy(event->others, o->f.others, o->f.other_count * sizeof o->f.others[0]);
     event->other_count = o->f.other_count;
+    show_job(o, job);
     pl__diagnose(o, v);
     pl__advise(o, job);
     pl__tell(o, job);

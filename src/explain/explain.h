@@ -55,6 +55,12 @@ typedef struct pl_advice {
 
 enum { PL_OOM_OTHERS = 64, PL_OOM_ADVICE = 8 };
 
+/* What the log shows of the job that ran out; sizes are PL_NOT_GIVEN where it does not. */
+typedef struct pl_oom_job {
+    uint64_t batch, length;
+    bool training, half, checkpointing, small_optimizer;
+} pl_oom_job;
+
 typedef struct pl_oom {
     uint64_t line; /* of the message's first line, 1 is the first; lines end at LF */
     pl_framework framework;
@@ -71,6 +77,7 @@ typedef struct pl_oom {
     char summary[1024]; /* the story, one paragraph */
     pl_advice advice[PL_OOM_ADVICE];
     size_t advice_count;
+    pl_oom_job job;
 } pl_oom;
 
 typedef pl_status (*pl_oom_sink)(void *self, const pl_oom *event, pl_error *e);

@@ -263,6 +263,9 @@ uint64_t pl__idle(const pl_oom *event);              /* held by the framework's 
 void pl__advise(pl__open *o, const pl__job *job);
 void pl__tell(pl__open *o, const pl__job *job);
 
+/* print.c: one paragraph in lines that fit a terminal, each after `indent` spaces. */
+pl_status pl__paragraph(const char *text, size_t indent, pl_write write, void *self, pl_error *e);
+
 /* ---- words to a buffer of fixed size; marks what was cut by its caller's choice of size ---- */
 typedef struct pl__words {
     char *out;

@@ -227,7 +227,8 @@ static void read_real(const char *s, size_t n, double *value)
 static void read_switch(const char *s, size_t n, size_t name, size_t end, bool *value)
 {
     size_t at = value_at(s, n, end);
-    bool option = name > 1 && s[name - 1] == '-';
+    bool usage = name > 0 && s[name - 1] == '['; /* "usage: train.py [--bf16]" */
+    bool option = !usage && (s[name] == '-' || (name > 1 && s[name - 1] == '-'));
     bool call = end + 8 < n && pl__find(s + end, 8, "_enable(") == 0;
     bool number = at != SIZE_MAX && pl__digit(s[at]) && s[at] != '0';
     if (at != SIZE_MAX && is_true(s + at, n - at))

@@ -109,6 +109,14 @@ static void paragraph(out *o, const char *text, size_t indent, size_t first)
     print(o, "\n");
 }
 
+pl_status pl__paragraph(const char *text, size_t indent, pl_write write, void *self, pl_error *e)
+{
+    out o = {write, self, e, PL_OK, false};
+    print(&o, "%*s", (int)indent, "");
+    paragraph(&o, text, indent, indent);
+    return o.status;
+}
+
 typedef struct share {
     const char *name, *glyph, *code;
     uint64_t bytes;
