@@ -46,7 +46,7 @@ static char *lay_span(char *at, size_t n, pl__span *span)
     return at + span_bytes(n);
 }
 
-/* Room is laid out for the longest text that the workspace was made for: a short one may grow more. */
+/* The longest text that the workspace has room for. A shorter one may use that room to grow. */
 static size_t planned_bytes(const pl_tokenizer *t, size_t workspace_bytes, size_t text_bytes)
 {
     size_t planned = text_bytes, step = 1;
@@ -153,6 +153,12 @@ static pl_status split_segment(pl__run *r, bool open)
     return PL_OK;
 }
 
+pl_status pl__run_too_long(pl__run *r)
+{
+    r->grew = true;
+    return pl_fail(r->e, PL_BAD_INPUT, "a text that becomes more than %zu times as long when it is normalised", pl__normalize_growth(r->t));
+}
+
 static pl_status read_segment(pl__run *r, size_t from, size_t to, bool open)
 {
     pl__span *a = &r->a;
@@ -170,7 +176,7 @@ static pl_status read_segment(pl__run *r, size_t from, size_t to, bool open)
             return status;
     }
     if (a->full)
-        return pl_fail(r->e, PL_BAD_INPUT, "a text that grows more than %zu-fold when it is normalised", pl__normalize_growth(r->t));
+        return pl__run_too_long(r);
     return split_segment(r, open);
 }
 
@@ -230,17 +236,13 @@ static size_t find_cut(const pl_tokenizer *t, const char *text, size_t n, size_t
 
 enum { FIRST_WINDOW = 4096, BYTES_PER_TOKEN = 16 };
 
-pl_status pl__general_encode(
-    const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e)
+static pl_status read_windows(pl__run *r, const pl__visible *v, pl__outcome *outcome)
 {
-    pl__run *r = lay_run(t, workspace, planned_bytes(t, workspace_bytes, v->n));
-    r->raw = v->text;
-    r->sink = sink;
-    r->e = e;
+    pl__sink *sink = r->sink;
     size_t window = sink->enough < v->n / BYTES_PER_TOKEN ? pl_max(FIRST_WINDOW, sink->enough * BYTES_PER_TOKEN) : v->n;
     for (;; window *= 4) {
         bool whole = window >= v->n && !v->open;
-        size_t cut = whole ? v->n : find_cut(t, v->text, v->n, pl_min(window, v->n));
+        size_t cut = whole ? v->n : find_cut(r->t, v->text, v->n, pl_min(window, v->n));
         pl__visible visible = {v->text, cut, !whole};
         sink->count = 0;
         r->more = false;
@@ -250,5 +252,22 @@ pl_status pl__general_encode(
         *outcome = sink->count >= sink->enough ? PL__ENOUGH : r->more ? PL__MORE : PL__WHOLE;
         if (*outcome != PL__MORE || window >= v->n)
             return PL_OK;
+    }
+}
+
+pl_status pl__general_encode(
+    const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e)
+{
+    size_t room = v->n;
+    for (;;) {
+        pl__run *r = lay_run(t, workspace, room);
+        r->raw = v->text;
+        r->sink = sink;
+        r->e = e;
+        pl_status status = read_windows(r, v, outcome);
+        size_t planned = status && r->grew ? planned_bytes(t, workspace_bytes, v->n) : room;
+        if (planned == room)
+            return status;
+        room = planned;
     }
 }

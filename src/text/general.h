@@ -18,6 +18,7 @@ typedef struct pl__run {
     void *scratch;                       /* of the model */
     pl__sink *sink;
     bool more; /* the window's end was needed to know how it goes on */
+    bool grew; /* a failure was for room: what the text became did not fit */
     pl_error *e;
 } pl__run;
 
@@ -45,6 +46,8 @@ pl_status pl__bpe(pl__run *r, pl__piece piece);
 pl_status pl__unigram(pl__run *r, pl__piece piece);
 size_t pl__bpe_scratch(size_t n);
 size_t pl__unigram_scratch(size_t n);
+
+pl_status pl__run_too_long(pl__run *r);
 
 /* A token that covers bytes [a, b) of the span; text is its string, for the trims. */
 void pl__run_push(pl__run *r, uint32_t id, const pl__span *span, size_t a, size_t b, const char *text, size_t n);

@@ -266,8 +266,6 @@ static pl_status split_fixed(pl__run *r, uint32_t stage, pl__piece piece)
 
 /* ---- those that write ---- */
 
-static pl_status too_long(pl__run *r) { return pl_fail(r->e, PL_BAD_INPUT, "a text that grows too long in the pre-tokenizer"); }
-
 static void put_character(pl__span *out, uint32_t c, uint32_t from) { pl__span_put(out, c, from); }
 
 static pl_status split_metaspace(pl__run *r, uint32_t stage, pl__piece piece)
@@ -295,7 +293,7 @@ static pl_status split_metaspace(pl__run *r, uint32_t stage, pl__piece piece)
         at = run;
     }
     if (out->full)
-        return too_long(r);
+        return pl__run_too_long(r);
     pl__piece made = {out, 0, out->n, piece.open, false};
     return s->split ? split_by(r, stage, s, made, PL__MERGED_WITH_NEXT, false) : pl__split(r, stage + 1, made);
 }
@@ -309,7 +307,7 @@ static pl_status map_bytes(pl__run *r, uint32_t stage, pl__piece piece)
     for (size_t at = piece.from; at < piece.to; at++)
         pl__span_put(out, pl__byte_character((unsigned char)in->text[at]), in->from[at]);
     if (out->full)
-        return too_long(r);
+        return pl__run_too_long(r);
     pl_status status = pl__split(r, stage + 1, (pl__piece){out, begin, out->n, piece.open, false});
     out->n = begin;
     return status;
@@ -342,7 +340,7 @@ static pl_status split_byte_level(pl__run *r, uint32_t stage, pl__piece piece)
         pl__span_put(out, ' ', place);
         pl__span_copy(out, piece.span, piece.from, piece.to);
         if (out->full)
-            return too_long(r);
+            return pl__run_too_long(r);
         piece = (pl__piece){out, 0, out->n, piece.open, false};
     }
     if (!s->use_regex)
