@@ -83,8 +83,8 @@ static void test_slopes(void **state)
     for (int i = 0; i < PL_ACT_COUNT; i++) {
         pl_act act = (pl_act)i;
         double worst = 0;
-        for (double at = -20; at < 24; at += 0.00371) {
-            float x = (float)at;
+        for (int at = 0; at < 12000; at++) {
+            float x = (float)(-20 + at * 0.00371);
             double h = 1e-4, left = (double)x - h, right = (double)x + h;
             bool kink = (left < 0 && right > 0 && act >= PL_ACT_RELU && act <= PL_ACT_LEAKY_RELU) || (left < 6 && right > 6 && act == PL_ACT_RELU6) ||
                 (left < 10 && right > 10 && act == PL_ACT_GELU_10);

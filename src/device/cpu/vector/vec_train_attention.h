@@ -93,7 +93,8 @@ static void attention_forward_of(const pl_attention_train *t, void *workspace, s
 #define VF_KEY_BLOCKS(rows) VF_KEY_BLOCK(rows, 1) VF_KEY_BLOCK(rows, 2)
 VF_KEY_BLOCKS(1)
 VF_KEY_BLOCKS(2)
-VF_KEY_BLOCKS(3) VF_KEY_BLOCKS(4) VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
+VF_KEY_BLOCKS(3)
+VF_KEY_BLOCKS(4) VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
 #ifdef __AVX512F__
     VF_KEY_BLOCKS(7) VF_KEY_BLOCKS(8) VF_KEY_BLOCKS(9) VF_KEY_BLOCKS(10) VF_KEY_BLOCKS(11) VF_KEY_BLOCKS(12)
 #endif
@@ -127,24 +128,34 @@ typedef struct backward {
     float *dout_queries; /* rows of the strip as queries */
 } backward;
 
-static size_t backward_place(backward *b, float *at)
+/* Floats of the parts. */
+typedef struct backward_parts {
+    size_t keys, values, rows, queries, scores, all;
+} backward_parts;
+
+static backward_parts backward_parts_of(size_t length, size_t width)
 {
-    const unit *u = &b->u;
-    size_t keys = panels_of(u->length) * VF_PANEL * u->width, values = panels_of(u->width) * VF_PANEL * u->length;
-    size_t queries = spans_of(u->width) * SPAN_FLOATS, scores = spans_of(u->length) * SPAN_FLOATS, rows = panels_of(u->width) * VF_PANEL * QUERIES;
-    if (at) {
-        b->u.keys = at;
-        b->v = b->u.keys + keys;
-        b->u.values = b->v + keys;
-        b->q = b->u.values + values;
-        b->dout = b->q + rows;
-        b->u.queries = b->dout + rows;
-        b->dout_queries = b->u.queries + VF_ROWS * SPAN_ROW; /* a strip has VF_ROWS of a span's rows */
-        b->u.scores = b->u.queries + queries;
-        b->ds = b->u.scores + scores;
-        b->u.context = b->ds + scores;
-    }
-    return 2 * keys + values + 2 * rows + queries + 2 * scores + VF_ROWS * VF_PANEL;
+    backward_parts p = {
+        .keys = panels_of(length) * VF_PANEL * width, .values = panels_of(width) * VF_PANEL * length, .rows = panels_of(width) * VF_PANEL * QUERIES};
+    p.queries = spans_of(width) * SPAN_FLOATS;
+    p.scores = spans_of(length) * SPAN_FLOATS;
+    p.all = 2 * p.keys + p.values + 2 * p.rows + p.queries + 2 * p.scores + VF_ROWS * VF_PANEL;
+    return p;
+}
+
+static void backward_place(backward *b, float *at)
+{
+    backward_parts p = backward_parts_of(b->u.length, b->u.width);
+    b->u.keys = at;
+    b->v = b->u.keys + p.keys;
+    b->u.values = b->v + p.keys;
+    b->q = b->u.values + p.values;
+    b->dout = b->q + p.rows;
+    b->u.queries = b->dout + p.rows;
+    b->dout_queries = b->u.queries + VF_ROWS * SPAN_ROW; /* a strip has VF_ROWS of a span's rows */
+    b->u.scores = b->u.queries + p.queries;
+    b->ds = b->u.scores + p.scores;
+    b->u.context = b->ds + p.scores;
 }
 
 /* Rows [row, row + rows) of x, which stands as q, k or v do, packed as keys or as values. */
@@ -325,8 +336,7 @@ static void attend_backward(const backward *b)
 
 static size_t attention_train_workspace_of(size_t longest_text, size_t head_width)
 {
-    backward b = {.u = {.length = longest_text, .width = head_width}};
-    return pl_max(backward_place(&b, NULL) * sizeof(float), attention_workspace_of(longest_text, head_width));
+    return pl_max(backward_parts_of(longest_text, head_width).all * sizeof(float), attention_workspace_of(longest_text, head_width));
 }
 
 static void attention_backward_of(const pl_attention_train *t, void *workspace, size_t first_unit, size_t last_unit)
