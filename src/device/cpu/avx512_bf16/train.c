@@ -62,9 +62,9 @@ static size_t rows_at_once(size_t rows, size_t depth)
 /* Columns of a[depth][..] -> out[rows][stride], a multiple of 32 of depth, its padding zero. */
 static void columns_turn(uint16_t *out, size_t stride, const float *a, size_t a_stride, size_t rows, size_t depth)
 {
-    for (size_t row = 0; row < rows; row += 16) {
-        vm m = vm_first(rows - row);
-        for (size_t k = 0; k < depth; k += BF16_STEP) {
+    for (size_t k = 0; k < depth; k += BF16_STEP)
+        for (size_t row = 0; row < rows; row += 16) {
+            vm m = vm_first(rows - row);
             vf v[16];
 #pragma GCC unroll 16
             for (size_t i = 0; i < 16; i++) {
@@ -76,7 +76,6 @@ static void columns_turn(uint16_t *out, size_t stride, const float *a, size_t a_
             for (size_t i = 0; i < pl_min(rows - row, 16); i++)
                 _mm512_store_si512(out + (row + i) * stride + k, vf_bits(v[i]));
         }
-    }
 }
 
 size_t pl__bf16_gemm_tn_workspace(const pl_kernels *k, size_t rows, size_t depth)
