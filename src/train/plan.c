@@ -177,7 +177,7 @@ static void consider(search *s, const pl_step_knobs *k)
 static void try_micros(search *s, pl_step_knobs k)
 {
     const pl_step_request *r = s->r;
-    for (uint64_t rows = r->longest;; rows = rows * 3 / 2 + 1) {
+    for (uint64_t rows = r->longest;; rows = rows * 5 / 4 + 1) {
         k.micro_rows = (uint32_t)pl_min(rows, pl_max(r->batch_rows, r->longest));
         consider(s, &k);
         if (rows >= r->batch_rows)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, STACK_BYTES = 128 << 10 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, SMALL = 64 << 20, STACK_BYTES = 128 << 10 };
 
 /* ---- program and memory for a plan ---- */
 
@@ -82,6 +82,9 @@ static pl_status map_arena(pl_step *s, pl_error *e)
     if (whole)
         pl_os_advise_huge(s->arena, whole, true);
     pl_os_advise_huge(s->arena + whole, bytes - whole, false);
+    /* a small arena is touched whole at once: its peak is the plan's from the first moment on */
+    for (uint64_t touched = 0; bytes <= SMALL && touched < bytes; touched += PAGE)
+        *(volatile char *)(s->arena + touched) = 0;
     return PL_OK;
 }
 
