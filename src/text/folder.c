@@ -11,25 +11,26 @@
 
 enum { PATH_BYTES = 4096, CONFIG_BYTES = 1 << 22, JSON_BYTES = 1 << 16 };
 
+enum { BOS, EOS, UNK, SEP, PAD, CLS, MASK, ROLES };
+static const char *const role_keys[ROLES] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+
 /* What a class of `transformers` makes of its files. */
 typedef struct recipe {
-    const char *classes;             /* " Bert DistilBert ": without Tokenizer and Fast */
-    const char *models;              /* model_type of config.json */
-    bool bpe;                        /* vocab.json and merges.txt, else vocab.txt */
-    const char *tokens[5];           /* defaults of unk, sep, pad, cls, mask; NULL: none */
-    bool mask_lstrip, roberta, post; /* roberta: two separators between the texts; post: anything is added at all */
+    const char *classes;       /* " Bert DistilBert ": without Tokenizer and Fast */
+    const char *models;        /* model_type of config.json */
+    bool bpe;                  /* vocab.json and merges.txt, else vocab.txt */
+    const char *tokens[ROLES]; /* by default; NULL: none */
+    bool mpnet;                /* its tokens are looked for in normalised text, and its mask takes the blank before it */
+    bool roberta, post;        /* roberta: two separators between the texts; post: anything is added at all */
 } recipe;
-
-enum { UNK, SEP, PAD, CLS, MASK, ROLES };
-static const char *const role_keys[ROLES] = {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
 
 static const recipe recipes[] = {
     {" Bert DistilBert Electra ConvBert MobileBert SqueezeBert LayoutLM Funnel Lxmert Retribert ",
-        " bert distilbert electra convbert mobilebert squeezebert layoutlm nomic_bert ", false, {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"}, false, false,
-        true},
-    {" MPNet ", " mpnet ", false, {"[UNK]", "</s>", "<pad>", "<s>", "<mask>"}, true, true, true},
-    {" Roberta Longformer Bart LED ", " roberta longformer bart led ", true, {"<unk>", "</s>", "<pad>", "<s>", "<mask>"}, true, true, true},
-    {" GPT2 ", " gpt2 gpt_neo gptj ", true, {"<|endoftext|>", NULL, NULL, NULL, NULL}, false, false, false},
+        " bert distilbert electra convbert mobilebert squeezebert layoutlm nomic_bert ", false, {NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
+        false, false, true},
+    {" MPNet ", " mpnet ", false, {"<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"}, true, true, true},
+    {" Roberta Longformer Bart LED ", " roberta longformer bart led ", true, {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"}, false, true, true},
+    {" GPT2 ", " gpt2 gpt_neo gptj ", true, {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL, NULL, NULL, NULL}, false, false, false},
 };
 
 /* ---- the configuration ---- */
@@ -149,14 +150,14 @@ static const pl__node *content_of(const pl__node *token)
     return content && content->kind == PL_JSON_STRING ? content : NULL;
 }
 
-static void put_added(writer *w, const pl__node *token, const char *content, size_t n, bool lstrip, bool special)
+static void put_added(writer *w, const pl__node *token, const char *content, size_t n, bool lstrip, bool normalized, bool special)
 {
     put(w, "%s{\"id\":0,\"content\":", w->text[w->n - 1] == '[' ? "" : ",");
     put_string(w, content, n);
     put_flag(w, token, "single_word", false);
     put_flag(w, token, "lstrip", lstrip);
     put_flag(w, token, "rstrip", false);
-    put_flag(w, token, "normalized", !special);
+    put_flag(w, token, "normalized", normalized);
     put_flag(w, token, "special", special);
     put(w, "}");
 }
@@ -179,27 +180,46 @@ static void find_roles(const recipe *how, const pl__node *config, roles *r)
     }
 }
 
-/* Tokens that the configuration lists by id come first, then those of the roles, unless listed. */
+static bool is_listed(const pl__node *list, const char *text, size_t n)
+{
+    for (const pl__node *t = list ? list->child : NULL; t; t = t->next) {
+        const pl__node *content = content_of(t);
+        if (content && content->bytes == n && memcmp(content->text, text, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_extra(writer *w, const pl__node *listed, const pl__node *extra)
+{
+    for (const pl__node *t = extra && extra->kind == PL_JSON_ARRAY ? extra->child : NULL; t; t = t->next) {
+        const pl__node *content = content_of(t);
+        if (content && !is_listed(listed, content->text, content->bytes))
+            put_added(w, t->kind == PL_JSON_OBJECT ? t : NULL, content->text, content->bytes, false, false, true);
+    }
+}
+
+/* Tokens that the configuration lists by id come first, then those of the roles, then the additional
+ * ones. What is said twice is taken once by the reader. */
 static void write_added(writer *w, const recipe *how, const pl__node *config, const roles *r)
 {
     const pl__node *listed = pl__tree_get(config, "added_tokens_decoder");
     put(w, "\"added_tokens\":[");
     for (const pl__node *t = listed ? listed->child : NULL; t; t = t->next) {
         const pl__node *content = content_of(t), *special = pl__tree_get(t, "special");
+        bool is_special = special && special->kind == PL_JSON_TRUE;
         if (content)
-            put_added(w, t, content->text, content->bytes, false, special && special->kind == PL_JSON_TRUE);
+            put_added(w, t, content->text, content->bytes, false, !is_special, is_special);
     }
     for (int i = 0; i < ROLES; i++) {
-        bool there = false;
-        for (const pl__node *t = listed ? listed->child : NULL; t; t = t->next) {
-            const pl__node *content = content_of(t);
-            there |= content && r->text[i] && content->bytes == r->n[i] && memcmp(content->text, r->text[i], r->n[i]) == 0;
-        }
+        bool there = !r->text[i] || is_listed(listed, r->text[i], r->n[i]);
         for (int j = 0; j < i; j++)
             there |= r->text[i] && r->text[j] && r->n[i] == r->n[j] && memcmp(r->text[i], r->text[j], r->n[i]) == 0;
-        if (r->text[i] && !there)
-            put_added(w, r->node[i] && r->node[i]->kind == PL_JSON_OBJECT ? r->node[i] : NULL, r->text[i], r->n[i], i == MASK && how->mask_lstrip, true);
+        if (!there)
+            put_added(w, r->node[i] && r->node[i]->kind == PL_JSON_OBJECT ? r->node[i] : NULL, r->text[i], r->n[i], how->mpnet && i == MASK, how->mpnet, true);
     }
+    write_extra(w, listed, pl__tree_get(config, "additional_special_tokens"));
+    write_extra(w, listed, pl__tree_get(config, "extra_special_tokens"));
     put(w, "]");
 }
 
@@ -221,7 +241,7 @@ static pl_status write_post(pl__load *l, writer *w, const char *folder, const re
     put_string(w, r->text[CLS], r->n[CLS]);
     put(w, ",%u]", ids[0]);
     if (how->roberta)
-        put(w, ",\"trim_offsets\":%s,\"add_prefix_space\":%s", how->bpe && !(trim && trim->kind == PL_JSON_FALSE) ? "true" : "false",
+        put(w, ",\"trim_offsets\":%s,\"add_prefix_space\":%s", trim && trim->kind == PL_JSON_FALSE ? "false" : "true",
             prefix && prefix->kind == PL_JSON_TRUE ? "true" : "false");
     put(w, "}");
     return PL_OK;

@@ -105,7 +105,7 @@ def folder_cases():
     t = make(*bpe(special=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], alphabet=P.ByteLevel.alphabet()), None, P.ByteLevel(add_prefix_space=False), roberta(True, False))
     t.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
     model = json.loads(t.to_str())["model"]
-    yield "folder_roberta", t, {"vocab.json": json.dumps(model["vocab"], ensure_ascii=False), "merges.txt": "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in model["merges"]), "tokenizer_config.json": '{"tokenizer_class": "RobertaTokenizer"}'}
+    yield "folder_roberta", t, {"vocab.json": json.dumps(model["vocab"], ensure_ascii=False), "merges.txt": "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in model["merges"]), "tokenizer_config.json": json.dumps({"tokenizer_class": "RobertaTokenizer", "mask_token": {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False, "rstrip": False, "single_word": False}})}
 
 
 def expect(t, r):
