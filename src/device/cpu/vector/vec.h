@@ -10,6 +10,13 @@
 #include <immintrin.h>
 #include <string.h>
 
+/* Before a loop of few and constant turns: it is unrolled whole, so that arrays become registers. */
+#ifdef __clang__
+#define PL_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define PL_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include "device/cpu/vector/vec_512.h"
 #elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)

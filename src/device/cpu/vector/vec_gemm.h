@@ -12,15 +12,18 @@ VF_PACKED_BLOCK(1, 1)
 VF_PACKED_BLOCK(2, 1)
 VF_PACKED_BLOCK(3, 1)
 VF_PACKED_BLOCK(4, 1)
-VF_PACKED_BLOCK(5, 1) VF_PACKED_BLOCK(6, 1)
+VF_PACKED_BLOCK(5, 1)
+VF_PACKED_BLOCK(6, 1)
 #ifdef __AVX512F__
-    VF_PACKED_BLOCK(7, 1) VF_PACKED_BLOCK(8, 1) VF_PACKED_BLOCK(9, 1) VF_PACKED_BLOCK(10, 1) VF_PACKED_BLOCK(11, 1) VF_PACKED_BLOCK(12, 1) VF_PACKED_BLOCK(1, 4)
-        VF_PACKED_BLOCK(2, 4) VF_PACKED_BLOCK(3, 4) VF_PACKED_BLOCK(4, 2) VF_PACKED_BLOCK(5, 2)
+VF_PACKED_BLOCK(7, 1)
+VF_PACKED_BLOCK(8, 1) VF_PACKED_BLOCK(9, 1) VF_PACKED_BLOCK(10, 1) VF_PACKED_BLOCK(11, 1) VF_PACKED_BLOCK(12, 1) VF_PACKED_BLOCK(1, 4) VF_PACKED_BLOCK(2, 4)
+    VF_PACKED_BLOCK(3, 4) VF_PACKED_BLOCK(4, 2) VF_PACKED_BLOCK(5, 2)
 #else
-    VF_PACKED_BLOCK(1, 4) VF_PACKED_BLOCK(2, 2) VF_PACKED_BLOCK(3, 2)
+VF_PACKED_BLOCK(1, 4)
+VF_PACKED_BLOCK(2, 2) VF_PACKED_BLOCK(3, 2)
 #endif
 
-            typedef struct block_choice {
+        typedef struct block_choice {
     size_t panels; /* at once */
     vf_block_fn at_once, single;
 } block_choice;
@@ -103,9 +106,9 @@ PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, si
 {
     vf q[3][4];
     vm m = vm_first(some);
-#pragma GCC unroll 3
+    PL_UNROLL
     for (size_t g = 0; g < quads; g++) {
-#pragma GCC unroll 4
+        PL_UNROLL
         for (size_t i = 0; i < 4; i++) {
             size_t r = pl_min(4 * g + i, rows - 1);
             _mm_prefetch((const char *)(a + (r + rows) * stride), _MM_HINT_T0); /* the next strip */
@@ -115,11 +118,11 @@ PL_ALWAYS_INLINE void pack_columns(float *out, const float *a, size_t stride, si
         }
         vf_quads(q[g]);
     }
-#pragma GCC unroll 16
+    PL_UNROLL
     for (size_t k = 0; k < VF_LANES; k++) {
         if (some < VF_LANES && k == some)
             break;
-#pragma GCC unroll 3
+        PL_UNROLL
         for (size_t g = 0; g < quads; g++)
             vf_store_quad(out + k * rows + 4 * g, q[g][k % 4], k / 4);
     }

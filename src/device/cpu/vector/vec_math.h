@@ -14,7 +14,7 @@ PL_ALWAYS_INLINE void vf_horner(const float *c, int count, const vf *x, vf *p, i
 {
     for (int i = 0; i < n; i++)
         p[i] = vf_set(c[count - 1]);
-#pragma GCC unroll 16
+    PL_UNROLL
     for (int k = count - 2; k >= 0; k--)
         for (int i = 0; i < n; i++)
             p[i] = vf_fma(p[i], x[i], vf_set(c[k]));

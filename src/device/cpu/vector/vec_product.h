@@ -39,13 +39,13 @@ PL_ALWAYS_INLINE void vf_block_step(
     const int rows, const int vectors, vf chain[VF_ROWS][8], const float *a, const size_t a_row, const float *b, const size_t b_panel)
 {
     vf w[8];
-#pragma GCC unroll 8
+    PL_UNROLL
     for (int j = 0; j < vectors; j++)
         w[j] = vf_load(b + (size_t)(j / 2) * b_panel + (size_t)(j % 2) * VF_LANES);
-#pragma GCC unroll 16
+    PL_UNROLL
     for (int r = 0; r < rows; r++) {
         vf s = vf_set(a[(size_t)r * a_row]);
-#pragma GCC unroll 8
+        PL_UNROLL
         for (int j = 0; j < vectors; j++)
             chain[r][j] = vf_fma(s, w[j], chain[r][j]);
     }
@@ -54,57 +54,63 @@ PL_ALWAYS_INLINE void vf_block_step(
 PL_ALWAYS_INLINE void vf_block_start(const int rows, const int vectors, const vf_block *x, vf chain[VF_ROWS][8])
 {
     if (x->go_on) {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+        PL_UNROLL
+        for (int r = 0; r < rows; r++) {
+            PL_UNROLL
             for (int j = 0; j < vectors; j++)
                 chain[r][j] = vf_load(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES);
+        }
     } else {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+        PL_UNROLL
+        for (int r = 0; r < rows; r++) {
+            PL_UNROLL
             for (int j = 0; j < vectors; j++)
                 chain[r][j] = vf_zero();
+        }
     }
 }
 
 PL_ALWAYS_INLINE void vf_block_end(const int rows, const int vectors, const bool weights, const vf_block *x, vf chain[VF_ROWS][8])
 {
     if (weights && x->finish && x->bias) {
-#pragma GCC unroll 8
+        PL_UNROLL
         for (int j = 0; j < vectors; j++) {
             vf bias = vf_load(x->bias + (size_t)j * VF_LANES);
-#pragma GCC unroll 16
+            PL_UNROLL
             for (int r = 0; r < rows; r++)
                 chain[r][j] = vf_add(chain[r][j], bias);
         }
     }
     if (weights && x->finish && x->residual) {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+        PL_UNROLL
+        for (int r = 0; r < rows; r++) {
+            PL_UNROLL
             for (int j = 0; j < vectors; j++)
                 chain[r][j] = vf_add(chain[r][j], vf_load(x->residual + (size_t)r * x->residual_stride + (size_t)j * VF_LANES));
+        }
     }
     if (weights && x->finish) {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+        PL_UNROLL
+        for (int r = 0; r < rows; r++) {
+            PL_UNROLL
             for (int j = 0; j < vectors; j++)
                 chain[r][j] = vf_canonical(chain[r][j]);
+        }
     }
     if (!weights && x->share) {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+        PL_UNROLL
+        for (int r = 0; r < rows; r++) {
+            PL_UNROLL
             for (int j = 0; j < vectors; j++)
                 chain[r][j] = vf_canonical(vf_mul(chain[r][j], vf_set(x->share[r])));
+        }
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    PL_UNROLL
+    for (int r = 0; r < rows; r++) {
+        PL_UNROLL
         for (int j = 0; j < vectors; j++)
             vf_store(x->c + (size_t)r * x->c_stride + (size_t)j * VF_LANES, chain[r][j]);
+    }
 }
 
 /* The constants (all but x) make each use a kernel of its own, with every accumulator in a register.
@@ -121,7 +127,7 @@ PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool
     size_t left = x->depth;
     for (; left >= VF_DEPTH_STEP; left -= VF_DEPTH_STEP) {
         if (weights) {
-#pragma GCC unroll 4
+            PL_UNROLL
             for (int line = 0; line < VF_DEPTH_STEP * rows / 16; line++)
                 _mm_prefetch((const char *)(a + VF_A_AHEAD * a_step + 16 * line), _MM_HINT_T0);
             _mm_prefetch(ahead, _MM_HINT_T1);
@@ -131,7 +137,7 @@ PL_ALWAYS_INLINE void vf_block_run(const int rows, const int vectors, const bool
             _mm_prefetch((const char *)(touch + VF_LANES), _MM_HINT_T0);
             touch += left / VF_DEPTH_STEP <= (size_t)rows + 8 ? x->touch_stride : 0;
         }
-#pragma GCC unroll 4
+        PL_UNROLL
         for (int i = 0; i < VF_DEPTH_STEP; i++)
             vf_block_step(rows, vectors, chain, a + (size_t)i * a_step, a_row, b + i * VF_PANEL, b_panel);
         a += VF_DEPTH_STEP * a_step;
