@@ -54,7 +54,7 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     l->logit_bytes = pl__train_stride(r->recipe.labels) * FLOAT * r->batch;
     l->logits = take(&at, l->logit_bytes, true);
     uint64_t run = 16 * pl_max(width, pl__widest(r)) * FLOAT;
-    l->staging_bytes = pl_max(k->spill_weights ? run : 0, spills(k) ? UPDATE_ARRAYS * PL__CHUNK * FLOAT : 0);
+    l->staging_bytes = pl_max(k->spill_weights ? run : 0, spills(k) ? UPDATE_ARRAYS * PL__UPDATE * FLOAT : 0);
     l->workspace_bytes = pl_round_up(pl_max(z->workspace, l->staging_bytes), LINE);
     l->workspace = take(&at, l->workspace_bytes * r->threads, true);
     l->sum_count = chunks_of(p);

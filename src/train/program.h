@@ -135,7 +135,8 @@ typedef struct pl__step_program {
     pl__step_layout l;
 } pl__step_program;
 
-enum { PL__CHUNK = 1 << 16 }; /* elements: unit of the norm's tree and of the update */
+enum { PL__CHUNK = 1 << 16 };  /* elements: unit of the norm's tree */
+enum { PL__UPDATE = 1 << 14 }; /* elements updated at once: what is spilled passes through memory in such parts */
 
 
 #endif

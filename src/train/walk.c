@@ -236,8 +236,8 @@ static void update_chunk(pl_step *s, const pl_parameter *p, uint64_t first, uint
     float *staging = pl__workspace(s, member);
     pl_error e;
     pl_status st = PL_OK;
-    float *w = borrow(s, PL__WEIGHTS, first, n, staging, &e, &st), *m = borrow(s, PL__MOMENT1, first, n, staging + PL__CHUNK, &e, &st);
-    float *v = borrow(s, PL__MOMENT2, first, n, staging + 2 * PL__CHUNK, &e, &st), *g = borrow(s, PL__GRADIENTS, first, n, staging + 3 * PL__CHUNK, &e, &st);
+    float *w = borrow(s, PL__WEIGHTS, first, n, staging, &e, &st), *m = borrow(s, PL__MOMENT1, first, n, staging + PL__UPDATE, &e, &st);
+    float *v = borrow(s, PL__MOMENT2, first, n, staging + 2 * PL__UPDATE, &e, &st), *g = borrow(s, PL__GRADIENTS, first, n, staging + 3 * PL__UPDATE, &e, &st);
     if (!st) {
         double decay = p->decays ? r->weight_decay : 0;
         pl_adamw a = {.w = w,
@@ -267,9 +267,9 @@ static void update_all(pl_step *s, unsigned member)
     uint64_t chunk = 0;
     for (size_t i = 0; i < s->program.parameter_count; i++) {
         const pl_parameter *p = &s->program.parameters[i];
-        for (uint64_t first = 0; p->learns && first < p->count; first += PL__CHUNK, chunk++)
+        for (uint64_t first = 0; p->learns && first < p->count; first += PL__UPDATE, chunk++)
             if (chunk % s->request.threads == member)
-                update_chunk(s, p, p->first + first, pl_min(PL__CHUNK, p->count - first), member);
+                update_chunk(s, p, p->first + first, pl_min(PL__UPDATE, p->count - first), member);
     }
 }
 
