@@ -284,7 +284,8 @@ typedef struct pl_training {
 } pl_training;
 PL_API void pl_training_init(pl_training *training);
 
-/* The strings of options and training must live as long as the trainer. */
+/* The strings of options and training must live as long as the trainer. A line of options.outside
+ * with `texts` is memory that the caller gives back when all is read. */
 PL_API pl_status pl_trainer_open(const char *model, const pl_options *options, const pl_training *training, pl_trainer **out, pl_error *e);
 PL_API void pl_trainer_close(pl_trainer *trainer); /* NULL is allowed */
 PL_API size_t pl_trainer_text_bytes(const pl_trainer *trainer); /* longest text it takes whole */

@@ -140,7 +140,7 @@ static pl_status read_data(cli_learn *l, pl_role role, const char *path, pl_erro
     pl_status status = open_data(l, path, e);
     l->texts = 0;
     if (status == PL_OK) {
-        cli_input_start(&l->input, l->memory + CLI_OUTPUT_BYTES + CLI_LABEL_BYTES + CLI_LABELS * sizeof(pl_label), pl_trainer_text_bytes(l->trainer));
+        cli_input_start(&l->input, l->reading + CLI_LABEL_BYTES + CLI_LABELS * sizeof(pl_label), pl_trainer_text_bytes(l->trainer));
         cli_progress_start(&l->progress, &l->job.call->voice);
         status = pl_trainer_read(l->trainer, role, l->input.name, next_example, l, e);
         cli_progress_end(&l->progress, &l->input, l->texts, l->texts, 0);
@@ -150,18 +150,35 @@ static pl_status read_data(cli_learn *l, pl_role role, const char *path, pl_erro
 }
 
 /* Without the texts under construction. */
-static size_t buffers_bytes(void) { return CLI_OUTPUT_BYTES + CLI_LABEL_BYTES + CLI_LABELS * sizeof(pl_label) + cli_input_bytes(0); }
+static size_t reading_bytes(void) { return CLI_LABEL_BYTES + CLI_LABELS * sizeof(pl_label) + cli_input_bytes(0); }
 
 static pl_status take_buffers(cli_learn *l, pl_error *e)
 {
     const pl_memory *memory = pl_memory_system();
-    l->bytes = buffers_bytes() + CLI_FIELDS * pl_trainer_text_bytes(l->trainer);
-    l->memory = memory->take(memory->self, l->bytes);
-    if (!l->memory)
-        return pl_fail_no_memory(e, l->bytes, "the command's buffers");
-    l->labels.bytes = l->memory + CLI_OUTPUT_BYTES;
-    l->labels.list = (pl_label *)(void *)(l->labels.bytes + CLI_LABEL_BYTES);
+    l->reading_bytes = reading_bytes() + CLI_FIELDS * pl_trainer_text_bytes(l->trainer);
+    l->reading = memory->take(memory->self, l->reading_bytes);
+    l->output = memory->take(memory->self, CLI_OUTPUT_BYTES);
+    if (!l->reading || !l->output)
+        return pl_fail_no_memory(e, l->reading_bytes, "the command's buffers");
+    l->labels.bytes = l->reading;
+    l->labels.list = (pl_label *)(void *)(l->reading + CLI_LABEL_BYTES);
     return PL_OK;
+}
+
+static void give(char **block, size_t bytes)
+{
+    if (*block)
+        pl_memory_system()->give(pl_memory_system()->self, *block, bytes);
+    *block = NULL;
+}
+
+static void state_outside(cli_learn *l, const cli_options *o)
+{
+    cli_outside(o, &l->job.needs, l->outside);
+    l->outside[1] = (pl_outside){"command's buffers", CLI_OUTPUT_BYTES, 0};
+    l->outside[CLI_OUTSIDE] = (pl_outside){"data being read", pl_round_up(reading_bytes(), 4096), CLI_FIELDS};
+    l->job.options.outside = l->outside;
+    l->job.options.outside_count = CLI_OUTSIDE + 1;
 }
 
 pl_status cli_learn_prepare(cli_learn *l, cli_call *call, pl_error *e)
@@ -172,10 +189,7 @@ pl_status cli_learn_prepare(cli_learn *l, cli_call *call, pl_error *e)
         status = read_recipe(o, &l->training, e);
     if (status != PL_OK)
         return status;
-    cli_outside(o, &l->job.needs, l->job.outside);
-    l->job.outside[1] = (pl_outside){"command's buffers", pl_round_up(buffers_bytes(), 4096), CLI_FIELDS};
-    l->job.options.outside = l->job.outside;
-    l->job.options.outside_count = CLI_OUTSIDE;
+    state_outside(l, o);
     status = pl_trainer_open(l->job.model, &l->job.options, &l->training, &l->trainer, e);
     if (status == PL_OK)
         status = take_buffers(l, e);
@@ -183,15 +197,15 @@ pl_status cli_learn_prepare(cli_learn *l, cli_call *call, pl_error *e)
         status = read_data(l, PL_ROLE_TRAIN, o->values[OPT_DATA].text, e);
     if (status == PL_OK && cli_given(o, OPT_EVAL) && cli_given(o, OPT_DATA))
         status = read_data(l, PL_ROLE_EVALUATE, o->values[OPT_EVAL].text, e);
+    give(&l->reading, l->reading_bytes);
     return status == PL_OK ? pl_trainer_plan(l->trainer, e) : status;
 }
 
 void cli_learn_end(cli_learn *l)
 {
     pl_trainer_close(l->trainer);
-    if (l->memory)
-        pl_memory_system()->give(pl_memory_system()->self, l->memory, l->bytes);
+    give(&l->reading, l->reading_bytes);
+    give(&l->output, CLI_OUTPUT_BYTES);
     cli_job_end(&l->job);
     l->trainer = NULL;
-    l->memory = NULL;
 }

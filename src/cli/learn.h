@@ -7,7 +7,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 
-enum { CLI_LABEL_BYTES = 1 << 16, CLI_LABELS = 1 << 12 };
+enum { CLI_LABEL_BYTES = 1 << 16, CLI_LABELS = 1 << 12 }; /* of one text */
 
 /* The labels of the record at hand. */
 typedef struct cli_labels {
@@ -24,8 +24,10 @@ typedef struct cli_learn {
     cli_labels labels;
     cli_progress progress;
     uint64_t texts; /* read of the file at hand */
-    char *memory;   /* output's buffer first, then what reading needs */
-    size_t bytes;
+    pl_outside outside[CLI_OUTSIDE + 1];
+    char *output;   /* [CLI_OUTPUT_BYTES] */
+    char *reading;  /* until all is read */
+    size_t reading_bytes;
 } cli_learn;
 
 /* Options -> a trainer, the data read, the plan made. */

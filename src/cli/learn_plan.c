@@ -9,7 +9,7 @@ typedef struct planning {
 
 static pl_status draw(planning *p, const char *path, pl_error *e)
 {
-    pl_status status = cli_output_open(&p->drawing, path, 0, p->learn.memory, CLI_OUTPUT_BYTES, e);
+    pl_status status = cli_output_open(&p->drawing, path, 0, p->learn.output, CLI_OUTPUT_BYTES, e);
     if (status == PL_OK)
         status = pl_trainer_svg(p->learn.trainer, cli_output_write, &p->drawing, e);
     cli_output_mark(&p->drawing);
@@ -24,7 +24,7 @@ static pl_status draw(planning *p, const char *path, pl_error *e)
 
 static pl_status print(planning *p, const cli_options *o, pl_error *e)
 {
-    pl_status status = cli_output_open(&p->output, NULL, 0, p->learn.memory, CLI_OUTPUT_BYTES, e);
+    pl_status status = cli_output_open(&p->output, NULL, 0, p->learn.output, CLI_OUTPUT_BYTES, e);
     if (status != PL_OK)
         return status;
     if (cli_given(o, OPT_PROGRAM))

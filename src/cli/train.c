@@ -181,9 +181,9 @@ static void say_plan(const training *t)
 static pl_status open_outputs(training *t, pl_error *e)
 {
     const cli_options *o = &t->call->options;
-    pl_status status = cli_output_open(&t->output, NULL, 0, t->learn.memory, CLI_OUTPUT_BYTES, e);
+    pl_status status = cli_output_open(&t->output, NULL, 0, t->learn.output, CLI_OUTPUT_BYTES, e);
     if (status == PL_OK && cli_given(o, OPT_STATS))
-        status = cli_output_open(&t->stats, o->values[OPT_STATS].text, 0, t->learn.memory, CLI_OUTPUT_BYTES, e); /* written when the lines are */
+        status = cli_output_open(&t->stats, o->values[OPT_STATS].text, 0, t->learn.output, CLI_OUTPUT_BYTES, e); /* written when the lines are */
     return status;
 }
 
@@ -230,6 +230,7 @@ pl_status cli_verb_train(cli_call *call, pl_error *e)
     pl_status status = check(&call->options, e);
     if (status != PL_OK)
         return status;
+    cli_program_touch();
     cli_signals_install();
     cli_requests_listen();
     status = cli_learn_prepare(&t.learn, call, e);

@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
-enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 64 << 10 };
+enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 48 << 10 }; /* of the heap: names, paths, heads of files */
 enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16 }; /* of a plan without data */
 
 /* ---- what is held beside the step ---- */
@@ -68,7 +68,7 @@ static void hold(pl_trainer *t, const char *name, const char *group, uint64_t by
 static uint64_t step_tables(const pl_trainer *t)
 {
     uint64_t parameters = t->model.operator_count * (2 * PL_MODEL_PARTS * sizeof(pl_parameter) + sizeof(uint32_t));
-    return 2 * pl_round_up(parameters + SLACK, PAGE) + pl_round_up(PL_COUNT(t->held) * 2 * sizeof(pl_ledger_line), PAGE);
+    return 2 * pl_round_up(parameters, PAGE) + pl_round_up(PL_COUNT(t->held) * 2 * sizeof(pl_ledger_line), PAGE);
 }
 
 static pl_status hold_all(pl_trainer *t, pl_error *e)
@@ -81,7 +81,8 @@ static pl_status hold_all(pl_trainer *t, pl_error *e)
         const char *name = pl_region_string(&t->region, o->outside[i].name, strlen(o->outside[i].name));
         if (!name)
             return pl_fail_no_memory(e, strlen(o->outside[i].name), "the plan");
-        hold(t, name, "program", o->outside[i].bytes + o->outside[i].texts * (uint64_t)t->reading.text_bytes, 0, LAST);
+        uint32_t texts = o->outside[i].texts; /* room for texts is given back when they have been read */
+        hold(t, name, "program", o->outside[i].bytes + texts * (uint64_t)t->reading.text_bytes, 0, texts ? 0 : LAST);
     }
     const pl_folder *f = t->reading.folder;
     /* one is read after the other, so of the two peaks only the larger counts */
