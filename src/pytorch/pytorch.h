@@ -19,11 +19,12 @@ typedef struct pl_torch_settings {
     double hidden_dropout, attention_dropout, classifier_dropout;
 } pl_torch_settings;
 
+/* Their sum is the peak. */
 typedef struct pl_torch_parts {
     uint64_t weights, gradients, optimizer;
     uint64_t activations; /* saved by autograd when the backward pass begins; without parameters and ids */
-    uint64_t temporaries; /* the largest buffers that an operator holds beside them */
-    uint64_t rounding;    /* reserved by the caching allocator and not usable */
+    uint64_t temporaries; /* what else stands at the fullest moment of the step */
+    uint64_t rounding;    /* reserved by the caching allocator beyond that */
     uint64_t context;     /* CUDA context and library workspaces: constants */
 } pl_torch_parts;
 
@@ -32,26 +33,33 @@ typedef struct pl_torch_fit {
     pl_torch_parts parts;
     uint64_t limit, peak;
     bool fits;
-    uint32_t biggest_batch; /* 0: not even one text */
+    uint32_t biggest_batch; /* 0: not even one text; PL_TORCH_MOST_BATCH: that many or more */
 } pl_torch_fit;
 
-/* Peak of one setting. */
-void pl_torch_measure(const pl_model *m, const pl_torch_settings *s, uint64_t limit, pl_torch_fit *out);
-/* The same, with the biggest batch that fits. */
-void pl_torch_fit_make(const pl_model *m, const pl_torch_settings *s, uint64_t limit, pl_torch_fit *out);
-/* Other settings that change memory, those that fit first, then the larger batch first. At most
- * `room`; returns how many. */
-enum { PL_TORCH_ALTERNATIVES = 32 };
-size_t pl_torch_alternatives(const pl_model *m, const pl_torch_settings *s, uint64_t limit, pl_torch_fit *out, size_t room);
+enum { PL_TORCH_MOST_BATCH = 1 << 24, PL_TORCH_ALTERNATIVES = 32 };
+
+/* Peak of one setting. PL_USAGE where the step is beyond all memory (2^60 bytes), PL_MACHINE where
+ * there is no memory for the replay. */
+pl_status pl_torch_measure(const pl_model *m, const pl_torch_settings *s, uint64_t limit, pl_torch_fit *out, pl_error *e);
+/* The same, with the biggest batch that fits; one more does not. */
+pl_status pl_torch_fit_make(const pl_model *m, const pl_torch_settings *s, uint64_t limit, pl_torch_fit *out, pl_error *e);
+/* Other settings that change memory: those that fit first, then the larger batch, then the smaller
+ * peak. At most `room`; *count gets how many. */
+pl_status pl_torch_alternatives(const pl_model *m, const pl_torch_settings *s, uint64_t limit, pl_torch_fit *out, size_t room, size_t *count, pl_error *e);
 
 /* ---- PyTorch's caching allocator (c10/cuda/CUDACachingAllocator.cpp), replayed ---- */
 typedef struct pl_torch_allocator pl_torch_allocator;
-pl_torch_allocator *pl_torch_allocator_make(void); /* NULL: no memory */
+/* limit: bytes that the device has for segments, 0 for no limit. NULL: no memory. */
+pl_torch_allocator *pl_torch_allocator_make(uint64_t limit);
 void pl_torch_allocator_free(pl_torch_allocator *a);
-/* A block of `bytes`; its handle, or SIZE_MAX where the system has no memory. */
+/* A block of `bytes`; its handle, or SIZE_MAX where this machine has no memory for the replay. What
+ * is beyond the limit even after every unused segment went back is noted as out of memory, and from
+ * then on there is no limit. */
 size_t pl_torch_take(pl_torch_allocator *a, uint64_t bytes);
-void pl_torch_give(pl_torch_allocator *a, size_t handle);
-uint64_t pl_torch_reserved(const pl_torch_allocator *a);  /* segments taken from the device, at most so far */
-uint64_t pl_torch_allocated(const pl_torch_allocator *a); /* blocks in use now */
+void pl_torch_give(pl_torch_allocator *a, size_t handle);     /* SIZE_MAX is allowed */
+uint64_t pl_torch_reserved(const pl_torch_allocator *a);      /* in segments, now */
+uint64_t pl_torch_most_reserved(const pl_torch_allocator *a); /* and at most so far */
+uint64_t pl_torch_allocated(const pl_torch_allocator *a);     /* in blocks that are in use */
+bool pl_torch_out_of_memory(const pl_torch_allocator *a);
 
 #endif
