@@ -142,7 +142,7 @@ static void activations_over_their_range(void **state)
         p.c = floats_take(&d, ROWS, false);
         p.w = floats_copy(&one, 1);
         for (int i = 0; i < ROWS; i++)
-            p.a[i] = bf16_near((float)(i - ROWS / 2) * 0x1p-7f);
+            p.a[i] = bf16_near((float)i * 0x1p-7f - 16);
         float *c = run_whole(k, &p);
         for (size_t i = 0; i < ROWS; i++)
             element_check(&p, i, 0, c[i]);
@@ -341,7 +341,7 @@ static void infinities_and_denormals(void **state)
 {
     pl_fp_state saved;
     const pl_kernels *k = table_enter(state, &saved);
-    float a[] = {INFINITY, -INFINITY, 0x1p-130f, 0x1.fffffep+127f, 0x1p-126f, -0.0f}, w[] = {2.0f, 0x1p-10f}, c[12];
+    float a[] = {INFINITY, -INFINITY, 0x1p-130f, 0x1.fffffep+127f, 0x1p-126f, -0.0f}, w[] = {2.0f, 0x1p-10f}, c[12] = {0};
     product p = {.rows = 6, .columns = 2, .depth = 1, .a_stride = 1, .c_stride = 2, .a = a, .w = w};
     void *b = pack(k, &p, 0, 1);
     pl_gemm g = gemm_of(&p, c);
@@ -382,7 +382,9 @@ static void weights_stand_side_by_side(void **state)
         float *w = floats_take(&d, columns * depth, false);
         for (size_t i = 0; i < columns * depth; i++)
             w[i] = values[dice_roll(&d) % 4];
-        unsigned char *whole = workspace_take(bytes), *parts = workspace_take(bytes), *source = malloc(columns * depth * sizeof(double));
+        unsigned char *whole = workspace_take(bytes), *parts = workspace_take(bytes);
+        double *source = malloc((columns * depth + 1) * sizeof *source);
+        assert_non_null(source);
         k->pack(&(pl_pack){.out = whole, .columns = columns, .depth = depth, .in = w, .in_stride = depth * sizeof *w, .type = PL_F32});
         for (size_t first = 0, count; first < columns; first += count) {
             count = pl_min(dice_between(&d, 1, 50), columns - first);

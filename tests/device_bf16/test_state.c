@@ -34,6 +34,14 @@ typedef struct product {
     int rounds, differ;
 } product;
 
+static bool product_differs(const product *p, const float *c)
+{
+    bool differ = false;
+    for (size_t i = 0; i < ROWS * COLUMNS; i++)
+        differ |= c[i] != p->want[i];
+    return differ;
+}
+
 static void product_once(const product *p, float *c, void *workspace)
 {
     pl_gemm g = {.rows = ROWS,
@@ -52,13 +60,13 @@ static void product_once(const product *p, float *c, void *workspace)
 static void *product_repeat(void *self)
 {
     product *p = self;
-    float *c = malloc(sizeof p->want);
+    float *c = calloc(1, sizeof p->want);
     void *workspace = workspace_take(p->k->gemm_workspace(ROWS, DEPTH));
     pl_fp_state saved;
     p->k->enter(&saved);
     for (int i = 0; i < p->rounds; i++) {
         product_once(p, c, workspace);
-        p->differ += memcmp(c, p->want, sizeof p->want) != 0;
+        p->differ += product_differs(p, c);
         if (i % 64 == 63) { /* move to another CPU, where there is one */
             cpu_set_t all, one;
             if (sched_getaffinity(0, sizeof all, &all) != 0)
@@ -153,7 +161,7 @@ static void signals_while_computing(void **state)
     product *p = product_make(k);
     signal_product = p;
     signal_workspace = workspace_take(k->gemm_workspace(ROWS, DEPTH));
-    float *c = malloc(sizeof p->want);
+    float *c = calloc(1, sizeof p->want);
     void *workspace = workspace_take(k->gemm_workspace(ROWS, DEPTH));
     struct sigaction act = {.sa_handler = on_signal}, old;
     struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
@@ -163,7 +171,7 @@ static void signals_while_computing(void **state)
     int differ = 0, rounds = 0;
     for (; signals < 40 && rounds < 2000000; rounds++) {
         product_once(p, c, workspace);
-        differ += memcmp(c, p->want, sizeof p->want) != 0;
+        differ += product_differs(p, c);
     }
     setitimer(ITIMER_REAL, &never, NULL);
     sigaction(SIGALRM, &old, NULL);

@@ -22,13 +22,18 @@ enum {
     CHUNK_BYTES = 1 << 20 /* tile-ready rows that stay in the second cache */
 };
 
+/* n cut into the fewest parts of at most `most`, as even as can be: the size of one. */
+static size_t part_of(size_t n, size_t most)
+{
+    size_t parts = (n + most - 1) / most;
+    return parts ? (n + parts - 1) / parts : 0;
+}
+
 /* Rows that are packed at a time: whole blocks of 32, spread evenly. */
 static size_t chunk_rows(size_t rows, size_t depth)
 {
     size_t most = pl_max(CHUNK_BYTES / (bf16_steps(depth) * BF16_STEP * 2), BLOCK_ROWS);
-    size_t chunks = (rows + most - 1) / most;
-    size_t each = chunks ? (rows + chunks - 1) / chunks : 0;
-    return (each + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
+    return (part_of(rows, most) + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
 }
 
 /* Serves every product of at most so many rows and depth: fewer rows may stand in larger chunks. */
@@ -129,7 +134,7 @@ PL_ALWAYS_INLINE void panel_multiply(walk *w, size_t panel, const unsigned char 
 {
     const pl_gemm *g = w->g;
     size_t blocks = (w->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    size_t parts = (w->steps + DEPTH_STEPS - 1) / DEPTH_STEPS, part_steps = (w->steps + parts - 1) / parts;
+    size_t part_steps = part_of(w->steps, DEPTH_STEPS);
     for (size_t at = 0; at < w->steps; at += part_steps) {
         size_t steps = pl_min(part_steps, w->steps - at);
         for (size_t block = 0; block < blocks; block++) {
@@ -159,7 +164,7 @@ PL_ALWAYS_INLINE void panel_multiply(walk *w, size_t panel, const unsigned char 
 PL_ALWAYS_INLINE void chunk_multiply(walk *w, size_t first_panel, size_t last_panel, bf16_act act, pl_dtype c_type)
 {
     size_t panel_bytes = w->steps * BF16_STEP_BYTES;
-    size_t blocks = (w->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    size_t blocks = pl_max((w->rows + BLOCK_ROWS - 1) / BLOCK_ROWS, 1);
     w->ahead_lines = (BF16_STEP_BYTES / 64 + blocks - 1) / blocks;
     for (size_t panel = first_panel; panel < last_panel; panel++) {
         const unsigned char *b = (const unsigned char *)w->g->b + panel * panel_bytes;
@@ -185,7 +190,7 @@ FORM(chunk_tanh_bf16, BF16_GELU_TANH, PL_BF16)
 void pl__amx_gemm(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)
 {
     static void (*const forms[][2])(walk *, size_t, size_t) = {
-        [BF16_RAW] = {chunk_raw, NULL},
+        [BF16_RAW] = {chunk_raw, chunk_raw},
         [BF16_PLAIN] = {chunk_plain, chunk_plain_bf16},
         [BF16_GELU_ERF] = {chunk_erf, chunk_erf_bf16},
         [BF16_GELU_TANH] = {chunk_tanh, chunk_tanh_bf16},

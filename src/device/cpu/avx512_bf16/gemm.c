@@ -129,7 +129,7 @@ FORM(panel_tanh_bf16, BF16_GELU_TANH, PL_BF16)
 void pl__avx512_bf16_gemm(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)
 {
     static void (*const forms[][2])(const chunk *, size_t) = {
-        [BF16_RAW] = {panel_raw, NULL},
+        [BF16_RAW] = {panel_raw, panel_raw},
         [BF16_PLAIN] = {panel_plain, panel_plain_bf16},
         [BF16_GELU_ERF] = {panel_erf, panel_erf_bf16},
         [BF16_GELU_TANH] = {panel_tanh, panel_tanh_bf16},
