@@ -27,11 +27,11 @@ pl_status pl__bend_prepare(pl_session *s, pl_error *e)
     pl_region_init(&s->region, pl_memory_system());
     s->request = p->request;
     pl_status st = pl_plan_prepare(&s->request, &s->region, e);
+    if (st)
+        return st;
     s->scratch = pl_region_take(&s->region, pl_plan_scratch(&s->request));
     size_t watch_bytes = pl_os_watch_bytes(&s->view);
     void *watch = pl_region_take(&s->region, watch_bytes);
-    if (st)
-        return st;
     if (!s->scratch || !watch)
         return pl_fail_no_memory(e, watch_bytes, "room to plan again");
     s->watch = pl_os_watch_open(&s->view, watch, watch_bytes);
