@@ -11,6 +11,8 @@ float pl__e_drop_of(const pl__emitter *m, const pl_operator *op)
         return (float)m->r->recipe.attention_dropout;
     if (op->phase == PL_PHASE_HEAD)
         return op->act != PL_ACT_NONE ? (float)m->r->recipe.classifier_dropout : 0;
+    if (op->phase == PL_PHASE_ATTENTION)
+        return op->residual != PL_NO_VALUE ? (float)m->r->recipe.projection_dropout : 0;
     return op->residual != PL_NO_VALUE || op->phase == PL_PHASE_EMBED ? (float)m->r->recipe.hidden_dropout : 0;
 }
 

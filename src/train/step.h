@@ -18,6 +18,7 @@ typedef struct pl_recipe {
     uint32_t labels;
     double label_smoothing;
     double hidden_dropout, attention_dropout, classifier_dropout;
+    double projection_dropout;                       /* of attention's output projection: BERT's is the hidden one, DistilBERT has none */
     double b1, b2, eps, weight_decay, max_grad_norm; /* max_grad_norm 0: no clipping */
     uint64_t seed;
     uint32_t first_layer; /* layers below it and the embeddings stay as they are; 0: embeddings too learn */

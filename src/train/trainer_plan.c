@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
-enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 48 << 10 }; /* of the heap: names, paths, heads of files */
+enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 48 << 10 };           /* of the heap: names, paths, heads of files */
 enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16 }; /* of a plan without data */
 
 /* ---- what is held beside the step ---- */
@@ -170,14 +170,16 @@ static pl_status check_disk(const pl_trainer *t, pl_error *e)
     if (!saved)
         return PL_OK;
     if (largest > limit)
-        return pl_fail(e, PL_MACHINE, "%s: a file of it will have %s, ulimit -f allows %s", t->paths.out, pl_bytes_text(largest, needs), pl_bytes_text(limit, has));
+        return pl_fail(
+            e, PL_MACHINE, "%s: a file of it will have %s, ulimit -f allows %s", t->paths.out, pl_bytes_text(largest, needs), pl_bytes_text(limit, has));
     uint64_t room = free_bytes(t->paths.parent, &id);
     free_bytes(t->paths.spill, &spill_id);
     if (id == spill_id)
         saved += t->plan.spill_bytes;
     if (saved <= room)
         return PL_OK;
-    pl_fail(e, PL_MACHINE, "%s: the file system has %s free, the training needs %s there", t->paths.parent, pl_bytes_text(room, has), pl_bytes_text(saved, needs));
+    pl_fail(
+        e, PL_MACHINE, "%s: the file system has %s free, the training needs %s there", t->paths.parent, pl_bytes_text(room, has), pl_bytes_text(saved, needs));
     pl_hint(e, "--keep 1 keeps one checkpoint only, --spill names another folder for what is spilled");
     return PL_MACHINE;
 }
@@ -214,9 +216,22 @@ static void make_recipe(pl_trainer *t)
 {
     const pl_training *r = &t->recipe;
     t->request.recipe = (pl_recipe){
-        .problem = t->labels.problem, .labels = t->labels.count, .label_smoothing = r->label_smoothing, .hidden_dropout = t->dropouts[0],
-        .attention_dropout = t->dropouts[1], .classifier_dropout = t->dropouts[2], .b1 = 0.9, .b2 = 0.999, .eps = 1e-8, .weight_decay = r->weight_decay,
-        .max_grad_norm = r->max_grad_norm, .seed = r->seed, .first_layer = r->last_layers ? t->model.layers - r->last_layers : 0, .head_only = r->head_only, .shards = r->shards,
+        .problem = t->labels.problem,
+        .labels = t->labels.count,
+        .label_smoothing = r->label_smoothing,
+        .hidden_dropout = t->dropouts[0],
+        .attention_dropout = t->dropouts[1],
+        .classifier_dropout = t->dropouts[2],
+        .projection_dropout = strcmp(t->model.family, "distilbert") == 0 ? 0 : t->dropouts[0],
+        .b1 = 0.9,
+        .b2 = 0.999,
+        .eps = 1e-8,
+        .weight_decay = r->weight_decay,
+        .max_grad_norm = r->max_grad_norm,
+        .seed = r->seed,
+        .first_layer = r->last_layers ? t->model.layers - r->last_layers : 0,
+        .head_only = r->head_only,
+        .shards = r->shards,
     };
 }
 
@@ -266,7 +281,10 @@ static pl_status check_evaluation(const pl_trainer *t, pl_error *e)
     if (!r->best && !r->early_stopping && !r->metric)
         return PL_OK;
     if (has_data(t) && !t->sets[PL_ROLE_EVALUATE].name)
-        return pl_fail(e, PL_USAGE, "%s: goes by an evaluation, and there is no --eval", r->best ? "--best" : r->early_stopping ? "--early-stopping" : "--metric");
+        return pl_fail(e, PL_USAGE, "%s: goes by an evaluation, and there is no --eval",
+            r->best                 ? "--best"
+                : r->early_stopping ? "--early-stopping"
+                                    : "--metric");
     return has_data(t) ? pl__metric_find(t, &index, &less, e) : PL_OK;
 }
 
@@ -384,7 +402,7 @@ pl_status pl_trainer_refusal(const pl_trainer *t, pl_error *e)
     char limit[32], least[32], with[32];
     uint64_t floor = t->plan.floor;
     pl_fail(e, PL_NO_FIT, "%s: does not fit: the limit is %llu bytes (%s, %s), the smallest that works is %llu bytes (%s)", pl_folder_path(t->reading.folder),
-            (unsigned long long)t->limit, pl_bytes_text(t->limit, limit), t->reason, (unsigned long long)floor, pl_bytes_text(floor, least));
+        (unsigned long long)t->limit, pl_bytes_text(t->limit, limit), t->reason, (unsigned long long)floor, pl_bytes_text(floor, least));
     pl_hint(e, "--memory %llu runs it", (unsigned long long)floor);
     pl_step_request r = t->request;
     if (r.spill_is_memory) {
