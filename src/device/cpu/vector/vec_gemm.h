@@ -5,6 +5,8 @@
 #include "device/cpu/vector/vec_finish.h"
 #include "device/cpu/vector/vec_product.h"
 
+#include <assert.h>
+
 /* ---- blocks: A packed as [depth][rows of the strip] ---- */
 #define VF_PACKED_BLOCK(rows, panels) \
     static void packed_block_##rows##_##panels(const vf_block *x) { vf_block_run(rows, 2 * (panels), true, x, 1, rows); }
@@ -228,6 +230,7 @@ static void widen_panels(float *out, const uint16_t *b, size_t b_panel, size_t p
 
 PL_ALWAYS_INLINE void gemm_as(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel, bool bf16)
 {
+    assert(g->a_type == PL_F32 && g->c_type == PL_F32);
     gemm_cut cut = gemm_cut_make(g->rows, g->depth, bf16);
     float *a = workspace, *widened = a + packed_a_floats(cut);
     float *tile = widened + (bf16 ? (size_t)DEPTH_BLOCK * VF_PANEL : 0);
