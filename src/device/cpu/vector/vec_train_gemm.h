@@ -1,5 +1,5 @@
 /* Rows packed as the right side of a product, and the product over rows C = A^T B, for one vector
- * width, included once by train_gemm.c of each. The product is vec_gemm.h's but for the packing of
+ * width, included once by gemm.c of each. The product is vec_gemm.h's but for the packing of
  * A, whose rows of depth stand contiguous already. */
 #ifndef PL_DEVICE_CPU_VEC_TRAIN_GEMM_H
 #define PL_DEVICE_CPU_VEC_TRAIN_GEMM_H

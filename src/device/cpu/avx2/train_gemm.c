@@ -1,4 +1,0 @@
-#include "device/cpu/avx2/avx2_train.h"
-#include "device/cpu/vector/vec_train_gemm.h"
-
-VF_TRAIN_GEMM_ENTRIES(avx2)

@@ -1,4 +1,0 @@
-#include "device/cpu/avx512/avx512_train.h"
-#include "device/cpu/vector/vec_train_gemm.h"
-
-VF_TRAIN_GEMM_ENTRIES(avx512)
