@@ -69,7 +69,7 @@ static pl_status read_block(pl__block_reader *r, void *bytes, size_t n)
     uint64_t want = pl__digest_of(bytes, n, r->index ? r->binding + r->index : MAGIC);
     if (want != sum)
         return pl_fail(r->e, PL_BAD_INPUT, "%s: byte %llu: the checksum of this block is wrong: the file was damaged, or is put together from several", r->path,
-                       (unsigned long long)r->at);
+            (unsigned long long)r->at);
     if (r->index == 0)
         r->binding = sum;
     r->index++;
@@ -97,8 +97,8 @@ pl_status pl__blocks_expect(pl__block_reader *r, uint64_t rest)
 {
     uint64_t want = r->at + rest + (rest + PL__BLOCK - 1) / PL__BLOCK * SUM, size = r->left;
     if (size != want)
-        return pl_fail(r->e, PL_BAD_INPUT, "%s: %s: it has %llu bytes, %llu would be right", r->path, size < want ? "is cut off" : "is too long", (unsigned long long)size,
-                       (unsigned long long)want);
+        return pl_fail(r->e, PL_BAD_INPUT, "%s: %s: it has %llu bytes, %llu would be right", r->path, size < want ? "is cut off" : "is too long",
+            (unsigned long long)size, (unsigned long long)want);
     r->left = rest;
     return PL_OK;
 }

@@ -60,7 +60,12 @@ static pl_status write_state(pl_trainer *t, const char *path, pl_error *e)
     head *h = calloc(1, sizeof *h);
     if (!h)
         return pl_fail_no_memory(e, sizeof *h, "a checkpoint");
-    *h = (head){.version = VERSION, .entry_bytes = sizeof(pl__entry), .entries = t->journal.count, .learned = t->learned.count, .first = t->learned.first, .progress = t->progress};
+    *h = (head){.version = VERSION,
+        .entry_bytes = sizeof(pl__entry),
+        .entries = t->journal.count,
+        .learned = t->learned.count,
+        .first = t->learned.first,
+        .progress = t->progress};
     memcpy(h->magic, magic, sizeof magic);
     strncpy(h->recipe, t->recipe_text, sizeof h->recipe - 1);
     pl__block_writer w;
@@ -208,7 +213,8 @@ static pl_status load_one(pl_trainer *t, uint64_t number, head *h, pl_error *e)
     }
     s = pl__recipe_compare(h->recipe, t->recipe_text, path, e);
     if (!s && (h->learned != t->learned.count || h->first != t->learned.first))
-        s = pl_fail(e, PL_BAD_INPUT, "%s: holds %llu numbers that learn, the model has %llu", path, (unsigned long long)h->learned, (unsigned long long)t->learned.count);
+        s = pl_fail(e, PL_BAD_INPUT, "%s: holds %llu numbers that learn, the model has %llu", path, (unsigned long long)h->learned,
+            (unsigned long long)t->learned.count);
     if (!s)
         s = pl__blocks_expect(&r, rest_of(h));
     if (!s && h->progress.best_step)

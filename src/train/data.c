@@ -48,7 +48,8 @@ static pl_status check_types(const pl_trainer *t, pl_error *e)
 static pl_status encode(pl_trainer *t, const pl_text *text, pl_error *e)
 {
     pl_text_view first = {text->text, text->text_bytes, text->text_cut}, second = {text->pair, text->pair_bytes, text->pair_cut};
-    pl_status s = pl_tokenizer_encode(t->reading.tokenizer, t->workspace, t->workspace_bytes, &first, text->pair ? &second : NULL, t->reading.max_length, &t->encoding, e);
+    pl_status s = pl_tokenizer_encode(
+        t->reading.tokenizer, t->workspace, t->workspace_bytes, &first, text->pair ? &second : NULL, t->reading.max_length, &t->encoding, e);
     if (!s)
         s = check_types(t, e);
     if (!s && t->encoding.count == 0)

@@ -24,10 +24,7 @@ static void stripe(pl__digest *d, const unsigned char *at)
         d->lanes[i] = mix(d->lanes[i], word(at + 8 * i));
 }
 
-void pl__digest_start(pl__digest *d, uint64_t seed)
-{
-    *d = (pl__digest){.lanes = {seed + P1 + P2, seed + P2, seed, seed - P1}, .seed = seed};
-}
+void pl__digest_start(pl__digest *d, uint64_t seed) { *d = (pl__digest){.lanes = {seed + P1 + P2, seed + P2, seed, seed - P1}, .seed = seed}; }
 
 void pl__digest_add(pl__digest *d, const void *bytes, size_t n)
 {

@@ -4,14 +4,16 @@
 
 pl_answer pl__answer_of(pl_problem problem)
 {
-    static const pl_answer answers[] = {[PL_PROBLEM_SINGLE] = PL_ANSWER_SINGLE_LABEL, [PL_PROBLEM_MULTI] = PL_ANSWER_MULTI_LABEL, [PL_PROBLEM_REGRESSION] = PL_ANSWER_REGRESSION};
+    static const pl_answer answers[] = {
+        [PL_PROBLEM_SINGLE] = PL_ANSWER_SINGLE_LABEL, [PL_PROBLEM_MULTI] = PL_ANSWER_MULTI_LABEL, [PL_PROBLEM_REGRESSION] = PL_ANSWER_REGRESSION};
     return answers[problem];
 }
 
 /* ---- figures by name ---- */
 
 /* With Trainer's prefix; the names of base/score.h behind it. */
-static const char *const prefixed[] = {"eval_accuracy", "eval_f1", "eval_f1_macro", "eval_f1_micro", "eval_matthews", "eval_mse", "eval_pearson", "eval_spearmanr"};
+static const char *const prefixed[] = {
+    "eval_accuracy", "eval_f1", "eval_f1_macro", "eval_f1_micro", "eval_matthews", "eval_mse", "eval_pearson", "eval_spearmanr"};
 enum { PREFIX = sizeof "eval_" - 1 };
 
 static const char *with_prefix(const char *name)
@@ -36,7 +38,7 @@ size_t pl__figure_names(const pl_trainer *t, const char *names[PL__MOST_FIGURES]
 static bool means(const char *metric, const char *name)
 {
     return strcmp(metric, name) == 0 || (strcmp(metric, "f1") == 0 && strncmp(name, "f1", 2) == 0) ||
-           (strcmp(metric, "matthews_correlation") == 0 && strcmp(name, "matthews") == 0) || (strcmp(metric, "spearman") == 0 && strcmp(name, "spearmanr") == 0);
+        (strcmp(metric, "matthews_correlation") == 0 && strcmp(name, "matthews") == 0) || (strcmp(metric, "spearman") == 0 && strcmp(name, "spearmanr") == 0);
 }
 
 pl_status pl__metric_find(const pl_trainer *t, unsigned *index, bool *less_is_better, pl_error *e)

@@ -11,10 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static pl_status fail(const char *path, const char *what, pl_error *e)
-{
-    return pl_fail(e, PL_MACHINE, "%s: %s: %s", path, what, strerror(errno));
-}
+static pl_status fail(const char *path, const char *what, pl_error *e) { return pl_fail(e, PL_MACHINE, "%s: %s: %s", path, what, strerror(errno)); }
 
 /* ---- without a name ---- */
 

@@ -157,7 +157,8 @@ static pl_status add(pl__labels *l, const pl_label *label, pl_region *region, pl
     if (*slot)
         return PL_OK;
     if (l->found == MOST_LABELS)
-        return pl_fail(e, PL_BAD_INPUT, "more than %d different labels; is --label-column the right one? Numbers to be predicted as such are written 1.0", MOST_LABELS);
+        return pl_fail(
+            e, PL_BAD_INPUT, "more than %d different labels; is --label-column the right one? Numbers to be predicted as such are written 1.0", MOST_LABELS);
     char *name = pl_region_string(region, label->text, label->bytes);
     if (!name)
         return pl_fail_no_memory(e, label->bytes, "the labels");
@@ -303,7 +304,7 @@ static pl_status unknown(const pl__labels *l, const pl__example *x, const char *
     }
     names[used] = '\0';
     pl_fail(e, PL_BAD_INPUT, "%s: line %llu: label '%.*s' is none of the %u that the training data has: %s%s", name, (unsigned long long)x->head.line,
-            (int)pl_min(label->bytes, SHOWN), label->text, l->count, names, i < l->count ? ", ..." : "");
+        (int)pl_min(label->bytes, SHOWN), label->text, l->count, names, i < l->count ? ", ..." : "");
     return PL_BAD_INPUT;
 }
 
@@ -313,7 +314,8 @@ static pl_status number_of(const pl__example *x, const char *name, double *numbe
     pl_label l = pl__example_label(x, &at);
     if (x->head.labels == 1 && pl_double_parse(l.text, l.bytes, number) && isfinite((float)*number))
         return PL_OK;
-    return pl_fail(e, PL_BAD_INPUT, "%s: line %llu: label '%.*s' is no number, which a regression needs", name, (unsigned long long)x->head.line, (int)pl_min(l.bytes, SHOWN), l.text);
+    return pl_fail(e, PL_BAD_INPUT, "%s: line %llu: label '%.*s' is no number, which a regression needs", name, (unsigned long long)x->head.line,
+        (int)pl_min(l.bytes, SHOWN), l.text);
 }
 
 pl_status pl__labels_target(const pl__labels *l, const pl__example *x, const char *name, float *target, double *number, pl_error *e)

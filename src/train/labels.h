@@ -23,7 +23,7 @@ typedef struct pl__labels {
     const char **names; /* [count], sorted or in the folder's order */
     bool of_folder;     /* names and order are the folder's */
     /* to find them */
-    uint32_t *slots;    /* [slot_count] label + 1 */
+    uint32_t *slots; /* [slot_count] label + 1 */
     uint32_t slot_count;
 } pl__labels;
 

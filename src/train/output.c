@@ -16,8 +16,16 @@ static const char marker[] = ".finished";
 
 /* What a tokenizer may consist of; sentence_bert_config.json is where plimsoll finds the longest text. */
 static const char *const tokenizer_files[] = {
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "sentence_bert_config.json",
-    "spiece.model", "sentencepiece.bpe.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentence_bert_config.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
 };
 
 typedef struct finished {
@@ -72,8 +80,11 @@ static pl_status write_files(pl_trainer *t, pl_error *e)
         const char *name;
         write_one write;
     } files[] = {
-        {"config.json", pl__output_config}, {"model.safetensors", pl__output_weights}, {"loss.svg", pl__output_curve},
-        {"README.md", pl__output_card}, {"trainer_state.json", pl__output_state},
+        {"config.json", pl__output_config},
+        {"model.safetensors", pl__output_weights},
+        {"loss.svg", pl__output_curve},
+        {"README.md", pl__output_card},
+        {"trainer_state.json", pl__output_state},
     };
     pl_status s = copy_tokenizer(t, e);
     for (size_t i = 0; i < PL_COUNT(files) && !s; i++) {

@@ -94,7 +94,8 @@ static void put_arguments(const pl_trainer *t, pl__sink *s)
     put_row(s, "dropout of hidden rows", t->dropouts[0]);
     put_row(s, "dropout of attention", t->dropouts[1]);
     put_row(s, "dropout of the classifier", t->dropouts[2]);
-    put(s, "| longest text | %u tokens |\n| seed | %llu |\n| shuffled | %s |\n", t->reading.max_length, (unsigned long long)r->seed, r->shuffle ? "each epoch" : "no");
+    put(s, "| longest text | %u tokens |\n| seed | %llu |\n| shuffled | %s |\n", t->reading.max_length, (unsigned long long)r->seed,
+        r->shuffle ? "each epoch" : "no");
     if (r->head_only || r->last_layers)
         put(s, "| learned | %s |\n", r->head_only ? "the head" : "the last layers and the head");
     put(s, "\n");
@@ -136,7 +137,9 @@ pl_status pl__output_card(pl_trainer *t, const char *path, pl_error *e)
     put_data(t, &s);
     put_arguments(t, &s);
     st = put_figures(t, &s, e);
-    put(&s, "## Use\n\n```python\nfrom transformers import pipeline\nclassify = pipeline(\"text-classification\", model=\"PATH/TO/THIS/FOLDER\")\nprint(classify(\"a text\"))\n```\n\n");
+    put(&s,
+        "## Use\n\n```python\nfrom transformers import pipeline\nclassify = pipeline(\"text-classification\", "
+        "model=\"PATH/TO/THIS/FOLDER\")\nprint(classify(\"a text\"))\n```\n\n");
     put(&s, "```\nplimsoll classify PATH/TO/THIS/FOLDER -t 'a text'\n```\n");
     pl_status closed = pl__sink_close(&s);
     return st ? st : closed;

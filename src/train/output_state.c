@@ -91,9 +91,12 @@ pl_status pl__output_state(pl_trainer *t, const char *path, pl_error *e)
     put(&s, ",\n  \"eval_steps\": %llu,\n  \"global_step\": %llu,\n", (unsigned long long)t->schedule.per_epoch, (unsigned long long)g->step);
     put(&s, "  \"is_hyper_param_search\": false,\n  \"is_local_process_zero\": true,\n  \"is_world_process_zero\": true,\n");
     st = put_history(t, &s, ended, e);
-    put(&s, "  \"logging_steps\": %llu,\n  \"max_steps\": %llu,\n  \"num_input_tokens_seen\": %llu,\n  \"num_train_epochs\": %llu,\n", (unsigned long long)t->recipe.log_every,
-        (unsigned long long)t->schedule.steps, (unsigned long long)g->tokens, (unsigned long long)ceil(t->schedule.epochs));
-    put(&s, "  \"save_steps\": %llu,\n  \"stateful_callbacks\": {},\n  \"total_flos\": 0,\n  \"train_batch_size\": %u,\n  \"trial_name\": null,\n  \"trial_params\": null\n}\n",
+    put(&s, "  \"logging_steps\": %llu,\n  \"max_steps\": %llu,\n  \"num_input_tokens_seen\": %llu,\n  \"num_train_epochs\": %llu,\n",
+        (unsigned long long)t->recipe.log_every, (unsigned long long)t->schedule.steps, (unsigned long long)g->tokens,
+        (unsigned long long)ceil(t->schedule.epochs));
+    put(&s,
+        "  \"save_steps\": %llu,\n  \"stateful_callbacks\": {},\n  \"total_flos\": 0,\n  \"train_batch_size\": %u,\n  \"trial_name\": null,\n  "
+        "\"trial_params\": null\n}\n",
         (unsigned long long)t->recipe.save_every, t->recipe.batch);
     pl_status closed = pl__sink_close(&s);
     return st ? st : closed;
@@ -155,8 +158,8 @@ static void put_axes(pl__sink *s, const scale *c)
 {
     for (int i = 0; i <= 4; i++) {
         double loss = c->most * i / 4, step = c->steps * i / 4, y = y_of(c, loss), x = x_of(c, step);
-        put(s, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n", LEFT, LEFT + PLOT_WIDTH, y, y,
-            LEFT - 6, y + 4, loss);
+        put(s, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n", LEFT,
+            LEFT + PLOT_WIDTH, y, y, LEFT - 6, y + 4, loss);
         put(s, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n", x, TOP + PLOT_HEIGHT + 18, step);
     }
 }
@@ -171,8 +174,12 @@ pl_status pl__output_curve(pl_trainer *t, const char *path, pl_error *e)
     if (st)
         return st;
     bool evaluated = t->sets[PL_ROLE_EVALUATE].name != NULL;
-    put(&s, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", WIDTH, HEIGHT);
-    put(&s, "<text x=\"%d\" y=\"22\" font-size=\"15\">loss by step</text><text x=\"%d\" y=\"22\" fill=\"#4c78a8\">training</text>", LEFT, LEFT + PLOT_WIDTH - 130);
+    put(&s,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" "
+        "fill=\"#fff\"/>\n",
+        WIDTH, HEIGHT);
+    put(&s, "<text x=\"%d\" y=\"22\" font-size=\"15\">loss by step</text><text x=\"%d\" y=\"22\" fill=\"#4c78a8\">training</text>", LEFT,
+        LEFT + PLOT_WIDTH - 130);
     if (evaluated)
         put(&s, "<text x=\"%d\" y=\"22\" fill=\"#e45756\">evaluation</text>", LEFT + PLOT_WIDTH - 64);
     put(&s, "\n");

@@ -131,7 +131,7 @@ static pl_status refuse(const char *where, const char *option, size_t n, const c
         pl_fail(e, PL_USAGE, "%s%.*s: not what the training in %s was begun with", *option == 'M' ? "" : "--", (int)n, option, where);
     else
         pl_fail(e, PL_USAGE, "--%.*s %.*s: the training in %s was begun with %.*s", (int)n, option, (int)now_bytes, now_bytes ? now : "", where,
-                then_bytes ? (int)then_bytes : 7, then_bytes ? then : "another");
+            then_bytes ? (int)then_bytes : 7, then_bytes ? then : "another");
     pl_hint(e, "--resume goes on with the same recipe; --overwrite begins anew");
     return PL_USAGE;
 }

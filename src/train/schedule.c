@@ -26,18 +26,15 @@ static double sine_of(double r)
 double pl__cosine(double x)
 {
     /* 33 bits of pi / 2, the next 33, and the rest (fdlibm's split): n * HIGH is exact for n < 2^20 */
-    static const double TWO_BY_PI = 0.63661977236758134308, HIGH = 1.57079632673412561417e+00, MIDDLE = 6.07710050630396597660e-11, LOW = 2.02226624879595063154e-21;
+    static const double TWO_BY_PI = 0.63661977236758134308, HIGH = 1.57079632673412561417e+00, MIDDLE = 6.07710050630396597660e-11,
+                        LOW = 2.02226624879595063154e-21;
     uint64_t n = (uint64_t)(x * TWO_BY_PI + 0.5);
     double k = (double)n, r = ((x - k * HIGH) - k * MIDDLE) - k * LOW;
     switch (n % 4) {
-    case 0:
-        return cosine_of(r);
-    case 1:
-        return -sine_of(r);
-    case 2:
-        return -cosine_of(r);
-    default:
-        return sine_of(r);
+    case 0: return cosine_of(r);
+    case 1: return -sine_of(r);
+    case 2: return -cosine_of(r);
+    default: return sine_of(r);
     }
 }
 

@@ -9,12 +9,12 @@ typedef struct pl__schedule {
     double lr;
     uint64_t per_epoch; /* steps of an epoch; its last may be of fewer texts */
     uint64_t steps, warmup;
-    double epochs;      /* as asked for, or as max_steps comes to, rounded up */
+    double epochs; /* as asked for, or as max_steps comes to, rounded up */
 } pl__schedule;
 
 /* PL_USAGE where the steps cannot be counted. */
 pl_status pl__schedule_make(const pl_training *t, uint64_t examples, pl__schedule *out, pl_error *e);
-double pl__schedule_lr(const pl__schedule *s, uint64_t step); /* of step 1, 2, .. */
+double pl__schedule_lr(const pl__schedule *s, uint64_t step);    /* of step 1, 2, .. */
 double pl__schedule_epoch(const pl__schedule *s, uint64_t step); /* how far, when so many steps are done */
 
 /* cos(x) for 0 <= x <= pi * 2^20 from IEEE operations alone, within 1e-15: the same bits on every

@@ -10,7 +10,7 @@ typedef struct pl__record {
     uint32_t tokens, runs, labels;
     uint32_t bytes; /* of the whole record */
     uint32_t label_bytes;
-    uint32_t list;  /* labels came as a list */
+    uint32_t list; /* labels came as a list */
 } pl__record;
 
 /* A record in memory, read whole. */

@@ -9,8 +9,18 @@
 
 void pl_training_init(pl_training *t)
 {
-    *t = (pl_training){.size = sizeof *t, .epochs = 3, .batch = 8, .lr = 5e-5, .max_grad_norm = 1, .dropout = -1, .shuffle = true, .seed = 42, .shards = 1,
-                       .log_every = 500, .save_every = 500, .keep = 2};
+    *t = (pl_training){.size = sizeof *t,
+        .epochs = 3,
+        .batch = 8,
+        .lr = 5e-5,
+        .max_grad_norm = 1,
+        .dropout = -1,
+        .shuffle = true,
+        .seed = 42,
+        .shards = 1,
+        .log_every = 500,
+        .save_every = 500,
+        .keep = 2};
 }
 
 /* ---- what a recipe may be ---- */
@@ -24,13 +34,20 @@ static pl_status check_ranges(const pl_training *r, pl_error *e)
 {
     const double below_one = 1.0 - 1.0 / 9007199254740992.0, huge = 1e30;
     const range ranges[] = {
-        {"lr", r->lr, 0, huge}, {"warmup-ratio", r->warmup_ratio, 0, 1}, {"weight-decay", r->weight_decay, 0, huge}, {"max-grad-norm", r->max_grad_norm, 0, huge},
-        {"label-smoothing", r->label_smoothing, 0, below_one}, {"dropout", r->dropout < 0 ? 0 : r->dropout, 0, below_one}, {"epochs", r->epochs, 0, huge},
+        {"lr", r->lr, 0, huge},
+        {"warmup-ratio", r->warmup_ratio, 0, 1},
+        {"weight-decay", r->weight_decay, 0, huge},
+        {"max-grad-norm", r->max_grad_norm, 0, huge},
+        {"label-smoothing", r->label_smoothing, 0, below_one},
+        {"dropout", r->dropout < 0 ? 0 : r->dropout, 0, below_one},
+        {"epochs", r->epochs, 0, huge},
     };
     for (size_t i = 0; i < PL_COUNT(ranges); i++)
         if (!(ranges[i].value >= ranges[i].least && ranges[i].value <= ranges[i].most))
             return pl_fail(e, PL_USAGE, "--%s %g: must be at least 0%s", ranges[i].option, ranges[i].value,
-                           ranges[i].most == 1 ? " and at most 1" : ranges[i].most < 1 ? " and below 1" : "");
+                ranges[i].most == 1      ? " and at most 1"
+                    : ranges[i].most < 1 ? " and below 1"
+                                         : "");
     if (r->epochs == 0 && !r->max_steps)
         return pl_fail(e, PL_USAGE, "--epochs 0: nothing would be learned");
     return PL_OK;
@@ -142,7 +159,7 @@ static pl_status check_tokenizer(const pl_trainer *t, const pl_model *m, pl_erro
     if (ids <= m->vocabulary)
         return PL_OK;
     return pl_fail(e, PL_BAD_INPUT, "%s: the tokenizer has ids up to %u, the model's vocab_size is %llu; they do not belong together",
-                   pl_folder_path(t->reading.folder), ids - 1, (unsigned long long)m->vocabulary);
+        pl_folder_path(t->reading.folder), ids - 1, (unsigned long long)m->vocabulary);
 }
 
 /* The model with the folder's own labels: is it one that can be trained at all? */

@@ -27,15 +27,15 @@ typedef struct pl__set {
 
 /* What training works with beside the step: one block, laid out by pl__work_lay_out. */
 typedef struct pl__work {
-    uint64_t *index;      /* [train.examples] where each begins in the spool */
+    uint64_t *index; /* [train.examples] where each begins in the spool */
     uint32_t *ids, *positions, *starts;
     uint8_t *types;
     uint64_t *examples, *lines;
     float *targets, *logits; /* [batch][labels]; a single label's targets use [batch] */
-    double *numbers;      /* [batch] right answers of a regression */
-    uint64_t *bits;       /* [words] right answers of several labels */
-    char *record;         /* [longest record] */
-    char *buffer, *second; /* [PL__BUFFER] each: files in and out */
+    double *numbers;         /* [batch] right answers of a regression */
+    uint64_t *bits;          /* [words] right answers of several labels */
+    char *record;            /* [longest record] */
+    char *buffer, *second;   /* [PL__BUFFER] each: files in and out */
     void *score;
     size_t bytes;
 } pl__work;
@@ -44,14 +44,14 @@ enum { PL__BUFFER = 64 << 10 };
 /* Where the training stands; all of it is in a checkpoint. */
 typedef struct pl__progress {
     uint64_t step;
-    double loss_sum;       /* since the last line of the log */
+    double loss_sum; /* since the last line of the log */
     uint64_t loss_steps;
-    double total_loss;     /* over all steps */
-    uint64_t evaluated;    /* the step that was evaluated last; 0: none */
-    uint64_t best_step;    /* 0: none */
+    double total_loss;  /* over all steps */
+    uint64_t evaluated; /* the step that was evaluated last; 0: none */
+    uint64_t best_step; /* 0: none */
     double best_value;
-    uint64_t worse;        /* evaluations since the best */
-    bool ended;            /* by early stopping */
+    uint64_t worse; /* evaluations since the best */
+    bool ended;     /* by early stopping */
     uint64_t texts, tokens;
 } pl__progress;
 
@@ -81,28 +81,28 @@ struct pl_trainer {
     pl_encoding encoding;
     void *workspace;
     size_t workspace_bytes;
-    uint32_t *longest;   /* [batch] heap of the longest texts of training, the shortest on top */
+    uint32_t *longest;                                    /* [batch] heap of the longest texts of training, the shortest on top */
     uint64_t tokenizer_held, tokenizer_peak, folder_peak; /* for the ledger */
-    uint64_t *used_bits; /* [vocabulary / 64] token ids that the data has */
-    uint32_t *used_rank; /* [vocabulary / 64] how many ids stand before */
+    uint64_t *used_bits;                                  /* [vocabulary / 64] token ids that the data has */
+    uint32_t *used_rank;                                  /* [vocabulary / 64] how many ids stand before */
     uint32_t *used, used_count;
     pl__spool spool;
-    pl__set sets[2];     /* by pl_role */
+    pl__set sets[2]; /* by pl_role */
     pl__label_look look;
     pl__labels labels;
     double read_seconds;
-    uint32_t types;      /* rows of the model's type table */
+    uint32_t types; /* rows of the model's type table */
 
     /* the plan */
     pl_model model;
-    double dropouts[3];  /* hidden, attention, classifier */
+    double dropouts[3]; /* hidden, attention, classifier */
     pl__schedule schedule;
     pl_ledger_line held[40];
     pl_step_request request;
     pl_step_plan plan;
     uint64_t region_planned; /* bytes of region when the ledger was made */
     bool spill_is_memory, planned;
-    char *recipe_text;   /* what a checkpoint must agree with */
+    char *recipe_text; /* what a checkpoint must agree with */
     pl__learned learned;
     uint64_t checkpoint_bytes, output_bytes;
 

@@ -7,7 +7,8 @@ static const char *yes_no(bool yes) { return yes ? "true" : "false"; }
 
 static pl_sheet sheet_of(const pl_trainer *t)
 {
-    return (pl_sheet){t->model.family, &t->plan.ledger, pl__train_moment_name, PL__TRAIN_MOMENTS, t->plan.fits, t->limit, t->plan.peak, t->plan.floor, t->reason};
+    return (pl_sheet){
+        t->model.family, &t->plan.ledger, pl__train_moment_name, PL__TRAIN_MOMENTS, t->plan.fits, t->limit, t->plan.peak, t->plan.floor, t->reason};
 }
 
 static double tokens_per_second(const pl_trainer *t) { return (double)t->request.batch_rows / t->plan.seconds_per_step; }
@@ -15,10 +16,11 @@ static double tokens_per_second(const pl_trainer *t) { return (double)t->request
 static void knobs(pl_printer *p, const pl_trainer *t)
 {
     const pl_step_knobs *k = &t->plan.knobs;
-    pl_print(p, "{\"micro_rows\":%u,\"kept_layers\":%u,\"spill_inputs\":%s,\"spill_state\":%s,\"spill_gradients\":%s,\"spill_weights\":%s,", k->micro_rows, k->kept_layers,
-             yes_no(k->spill_inputs), yes_no(k->spill_state), yes_no(k->spill_gradients), yes_no(k->spill_weights));
-    pl_print(p, "\"batch\":%u,\"batch_rows\":%llu,\"longest\":%u,\"words\":%u,\"threads\":%u,\"precision\":\"f32\",\"isa\":\"%s\",\"max_length\":%u}", t->request.batch,
-             (unsigned long long)t->request.batch_rows, t->request.longest, t->request.used_count, t->request.threads, t->request.kernels->name, t->reading.max_length);
+    pl_print(p, "{\"micro_rows\":%u,\"kept_layers\":%u,\"spill_inputs\":%s,\"spill_state\":%s,\"spill_gradients\":%s,\"spill_weights\":%s,", k->micro_rows,
+        k->kept_layers, yes_no(k->spill_inputs), yes_no(k->spill_state), yes_no(k->spill_gradients), yes_no(k->spill_weights));
+    pl_print(p, "\"batch\":%u,\"batch_rows\":%llu,\"longest\":%u,\"words\":%u,\"threads\":%u,\"precision\":\"f32\",\"isa\":\"%s\",\"max_length\":%u}",
+        t->request.batch, (unsigned long long)t->request.batch_rows, t->request.longest, t->request.used_count, t->request.threads, t->request.kernels->name,
+        t->reading.max_length);
 }
 
 pl_status pl_trainer_knobs_json(const pl_trainer *t, pl_write write, void *self, pl_error *e)
@@ -44,13 +46,14 @@ pl_status pl_trainer_json(const pl_trainer *t, pl_write write, void *self, pl_er
     pl_sheet_json_head(&p, &s);
     pl_print(&p, ",\"knobs\":");
     knobs(&p, t);
-    pl_print(&p, ",\"disk_bytes\":%llu,\"read_bytes\":%llu,\"write_bytes\":%llu,\"virtual_bytes\":%llu", (unsigned long long)(t->plan.spill_bytes + t->spool.end + saved),
-             (unsigned long long)(t->learned.count * sizeof(float) + steps(t) * t->plan.spill_read), (unsigned long long)(t->spool.end + written),
-             (unsigned long long)(t->plan.peak + HUGE_PAGE));
+    pl_print(&p, ",\"disk_bytes\":%llu,\"read_bytes\":%llu,\"write_bytes\":%llu,\"virtual_bytes\":%llu",
+        (unsigned long long)(t->plan.spill_bytes + t->spool.end + saved),
+        (unsigned long long)(t->learned.count * sizeof(float) + steps(t) * t->plan.spill_read), (unsigned long long)(t->spool.end + written),
+        (unsigned long long)(t->plan.peak + HUGE_PAGE));
     pl_print(&p, ",\"steps\":%llu,\"step\":{\"seconds\":", (unsigned long long)(t->sets[PL_ROLE_TRAIN].name ? t->schedule.steps : 0));
     pl_print_double(&p, t->plan.seconds_per_step);
-    pl_print(&p, ",\"read_bytes\":%llu,\"write_bytes\":%llu},\"spill_bytes\":%llu", (unsigned long long)t->plan.spill_read, (unsigned long long)t->plan.spill_written,
-             (unsigned long long)t->plan.spill_bytes);
+    pl_print(&p, ",\"read_bytes\":%llu,\"write_bytes\":%llu},\"spill_bytes\":%llu", (unsigned long long)t->plan.spill_read,
+        (unsigned long long)t->plan.spill_written, (unsigned long long)t->plan.spill_bytes);
     pl_sheet_json_ledger(&p, &s);
     pl_print(&p, ",\"estimate\":{\"tokens_per_second\":");
     pl_print_double(&p, tokens_per_second(t));
@@ -75,9 +78,9 @@ static void text_spill(pl_printer *p, const pl_trainer *t)
         return;
     }
     pl_print(p, "spilled to %s%s: %s%s%s%s%s a file of %s, %s read and %s written a step", t->paths.spill, t->spill_is_memory ? " (which is memory)" : "",
-             q->knobs.spill_state ? "moments, " : "", q->knobs.spill_gradients ? "gradients, " : "", q->knobs.spill_weights ? "weights, " : "",
-             q->knobs.spill_inputs ? "inputs of the layers, " : "", "in", pl_bytes_text(q->spill_bytes, file), pl_bytes_text(q->spill_read, read),
-             pl_bytes_text(q->spill_written, written));
+        q->knobs.spill_state ? "moments, " : "", q->knobs.spill_gradients ? "gradients, " : "", q->knobs.spill_weights ? "weights, " : "",
+        q->knobs.spill_inputs ? "inputs of the layers, " : "", "in", pl_bytes_text(q->spill_bytes, file), pl_bytes_text(q->spill_read, read),
+        pl_bytes_text(q->spill_written, written));
     uint64_t total = steps(t) * q->spill_written;
     if (steps(t) > 1)
         pl_print(p, ", %s in all%s", pl_bytes_text(total, all), total >> 40 ? ": that wears a drive out" : "");
@@ -91,11 +94,13 @@ pl_status pl_trainer_text(const pl_trainer *t, bool color, pl_write write, void 
     const pl_step_plan *q = &t->plan;
     const char *bold = color ? "\x1b[1m" : "", *plain = color ? "\x1b[0m" : "";
     char next[32];
-    pl_print(&p, "%s%s%s  train, f32, %s on %u thread%s, %u texts a step of at most %u tokens, %llu in all\n", bold, t->model.family, plain, t->request.kernels->name,
-             t->request.threads, t->request.threads == 1 ? "" : "s", t->request.batch, t->request.longest, (unsigned long long)t->request.batch_rows);
+    pl_print(&p, "%s%s%s  train, f32, %s on %u thread%s, %u texts a step of at most %u tokens, %llu in all\n", bold, t->model.family, plain,
+        t->request.kernels->name, t->request.threads, t->request.threads == 1 ? "" : "s", t->request.batch, t->request.longest,
+        (unsigned long long)t->request.batch_rows);
     pl_sheet_text_head(&p, &s, color);
     pl_sheet_text_ledger(&p, &s, color);
-    pl_print(&p, "\nmicro-batches of %u token rows; inner values of %u of %u layers are kept, the others computed again\n", q->knobs.micro_rows, q->knobs.kept_layers, t->model.layers);
+    pl_print(&p, "\nmicro-batches of %u token rows; inner values of %u of %u layers are kept, the others computed again\n", q->knobs.micro_rows,
+        q->knobs.kept_layers, t->model.layers);
     text_spill(&p, t);
     if (t->sets[PL_ROLE_TRAIN].name)
         pl_print(&p, "%llu steps of about %.3g s\n", (unsigned long long)t->schedule.steps, q->seconds_per_step);

@@ -104,7 +104,7 @@ static pl_status fail_loss(pl_trainer *t, const pl_step_result *r, pl_error *e)
     }
     uint64_t line = t->work.lines[r->bad_text];
     pl_fail(e, PL_BAD_INPUT, "%s: line %llu: the loss of this text is not finite in step %llu: %s%s", t->sets[PL_ROLE_TRAIN].name, (unsigned long long)line,
-            (unsigned long long)t->progress.step + 1, tensor ? "weights are not in " : "its logits are too large", tensor ? tensor : "");
+        (unsigned long long)t->progress.step + 1, tensor ? "weights are not in " : "its logits are too large", tensor ? tensor : "");
     return PL_BAD_INPUT;
 }
 
@@ -114,8 +114,8 @@ static pl_status check_result(pl_trainer *t, const pl_step_result *r, pl_error *
     if (r->bad_text != UINT32_MAX)
         s = fail_loss(t, r, e);
     else if (r->bad_parameter != SIZE_MAX)
-        s = pl_fail(e, PL_BAD_INPUT, "%s: lines %llu ..: the gradient of %s is not finite in step %llu", t->sets[PL_ROLE_TRAIN].name, (unsigned long long)t->work.lines[0],
-                    pl_step_parameter(t->step, r->bad_parameter)->name, (unsigned long long)t->progress.step + 1);
+        s = pl_fail(e, PL_BAD_INPUT, "%s: lines %llu ..: the gradient of %s is not finite in step %llu", t->sets[PL_ROLE_TRAIN].name,
+            (unsigned long long)t->work.lines[0], pl_step_parameter(t->step, r->bad_parameter)->name, (unsigned long long)t->progress.step + 1);
     if (s)
         pl_hint(e, "a smaller --lr, more --warmup-steps or --max-grad-norm 1 help most often");
     return s;
@@ -297,7 +297,8 @@ static pl_status make_do(pl_trainer *t, uint64_t bytes, const char *why, pl_erro
     if (s)
         return s;
     if (!plan.fits)
-        return pl_fail(e, PL_NO_FIT, "the plan needs %s, the machine can spare %s now (%s), which no plan fits", pl_bytes_text(t->plan.peak, had), pl_bytes_text(bytes, has), why);
+        return pl_fail(e, PL_NO_FIT, "the plan needs %s, the machine can spare %s now (%s), which no plan fits", pl_bytes_text(t->plan.peak, had),
+            pl_bytes_text(bytes, has), why);
     pl__note(t, "memory: %s is not there now, going on with %s (%s)", pl_bytes_text(t->plan.peak, had), pl_bytes_text(plan.peak, has), why);
     t->plan = plan;
     return PL_OK;
@@ -418,17 +419,25 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
 }
 
 /* Of the last steps, where there are some since the last line, else of all. */
-static double recent_loss(const pl__progress *g)
-{
-    return g->loss_steps ? g->loss_sum / (double)g->loss_steps : g->step ? g->total_loss / (double)g->step : 0;
-}
+static double recent_loss(const pl__progress *g) { return g->loss_steps ? g->loss_sum / (double)g->loss_steps : g->step ? g->total_loss / (double)g->step : 0; }
 
 void pl_trainer_stats(const pl_trainer *t, pl_training_stats *out)
 {
     *out = (pl_training_stats){
-        .step = t->progress.step, .steps = t->schedule.steps, .run_steps = atomic_load(&t->shown_step), .loss = recent_loss(&t->progress), .texts = atomic_load(&t->shown_texts), .tokens = atomic_load(&t->shown_tokens),
-        .seconds = atomic_load(&t->step_seconds), .read_seconds = t->read_seconds, .evaluate_seconds = t->evaluate_seconds, .save_seconds = t->save_seconds,
-        .limit_bytes = atomic_load(&t->shown_limit), .peak_bytes = atomic_load(&t->shown_peak), .bends = t->step ? pl_step_bends(t->step) : 0,
-        .read_bytes = atomic_load(&t->shown_step) * t->plan.spill_read, .written_bytes = atomic_load(&t->shown_step) * t->plan.spill_written,
+        .step = t->progress.step,
+        .steps = t->schedule.steps,
+        .run_steps = atomic_load(&t->shown_step),
+        .loss = recent_loss(&t->progress),
+        .texts = atomic_load(&t->shown_texts),
+        .tokens = atomic_load(&t->shown_tokens),
+        .seconds = atomic_load(&t->step_seconds),
+        .read_seconds = t->read_seconds,
+        .evaluate_seconds = t->evaluate_seconds,
+        .save_seconds = t->save_seconds,
+        .limit_bytes = atomic_load(&t->shown_limit),
+        .peak_bytes = atomic_load(&t->shown_peak),
+        .bends = t->step ? pl_step_bends(t->step) : 0,
+        .read_bytes = atomic_load(&t->shown_step) * t->plan.spill_read,
+        .written_bytes = atomic_load(&t->shown_step) * t->plan.spill_written,
     };
 }
