@@ -8,9 +8,9 @@
 /* The line under a frame of a traceback is source. */
 static bool code_of_frame(const pl__place *p)
 {
-    if (p->line == 0 || p->begin - p->line < 4)
+    size_t begin, end;
+    if (p->begin - p->line < 4 || !pl__line_above(p->s, p->line, &begin, &end))
         return false;
-    size_t end = p->line - 1, begin = pl__line_begin(p->s, end);
     return pl__exact(p->s + begin, end - begin, "\", line ") && pl__exact(p->s + begin, end - begin, "File \"");
 }
 
@@ -70,8 +70,9 @@ static bool tabular(const pl__sight *v) { return memchr(v->before, '|', v->befor
 bool pl__is_document(const pl__sight *v, unsigned traits)
 {
     const char *s = v->rest;
+    bool tag = v->before_n > 2 && v->before[0] == '<' && pl__letter(v->before[1]) && v->before[v->before_n - 1] == '"'; /* <a id="... */
     if (v->rest_n == 0)
-        return underlined(v->p) || tabular(v);
+        return underlined(v->p) || tabular(v) || tag;
     if (s[0] == '#' && !(traits & PL__CODE) && !pl__begins(s, "##["))
         return true;
     if (tabular(v))
@@ -174,12 +175,28 @@ bool pl__alone_on_line(const pl__sight *v)
     return nothing_after && prefix;
 }
 
+/* The line above, as wide as a terminal's at least, is a logger's and tells of a failure: wrapped there. */
+static bool wrapped_error(const pl__sight *v)
+{
+    enum { NARROWEST = 60 };
+    const pl__place *p = v->p;
+    size_t begin, end;
+    if (v->rest_n > NARROWEST || !pl__line_above(p->s, p->line, &begin, &end))
+        return false;
+    if (end - begin < NARROWEST || end - begin >= PL__SIDE)
+        return false;
+    char text[PL__SIDE];
+    size_t n = pl__clean(p->s + begin, end - begin, text, sizeof text), prefix = pl__prefix_bytes(text, n);
+    static const char *const words[] = {"rror", "ailed to", "ould not ", "nable to "};
+    return prefix > 0 && pl__any(text + prefix, n - prefix, words, PL_COUNT(words));
+}
+
 /* A library's status: after words of failure, or as the last thing of "handle: STATUS". */
 static bool named_by_error(const pl__sight *v)
 {
     bool last = v->rest_n > 4 && v->rest[v->rest_n - 1] == ':' && v->after_n == 0 && !pl__is_prose(v) && !pl__has(v->rest, v->rest_n, "return") &&
         !pl__has(v->rest, v->rest_n, "values");
-    return pl__error_before(v) || opens_string(v) || last || pl__begins(v->after, " when calling");
+    return pl__error_before(v) || opens_string(v) || last || wrapped_error(v) || pl__begins(v->after, " when calling");
 }
 
 /* After the key come these letters, spaces and line breaks aside. */

@@ -155,10 +155,11 @@ const uint16_t *pl__anchor_rows(unsigned anchor, size_t *count);
 /* ---- lines ---- */
 size_t pl__line_begin(const char *s, size_t at);
 size_t pl__line_end(const char *s, size_t n, size_t at);
-size_t pl__line_next(const char *s, size_t n, size_t end);  /* where the line after the one that ends there begins */
-bool pl__has(const char *s, size_t n, const char *word);    /* ASCII case ignored */
-size_t pl__find(const char *s, size_t n, const char *word); /* SIZE_MAX: none */
-bool pl__exact(const char *s, size_t n, const char *word);  /* case matters */
+size_t pl__line_next(const char *s, size_t n, size_t end);                   /* where the line after the one that ends there begins */
+bool pl__line_above(const char *s, size_t line, size_t *begin, size_t *end); /* of the line that begins there; false: it is the first */
+bool pl__has(const char *s, size_t n, const char *word);                     /* ASCII case ignored */
+size_t pl__find(const char *s, size_t n, const char *word);                  /* SIZE_MAX: none */
+bool pl__exact(const char *s, size_t n, const char *word);                   /* case matters */
 
 /* ---- credible.c ---- */
 typedef struct pl__place {

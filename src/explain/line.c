@@ -39,6 +39,18 @@ size_t pl__line_end(const char *s, size_t n, size_t at)
 
 size_t pl__line_next(const char *s, size_t n, size_t end) { return end < n ? end + pl_max(1, break_at(s, n, end)) : n; }
 
+bool pl__line_above(const char *s, size_t line, size_t *begin, size_t *end)
+{
+    if (line == 0)
+        return false;
+    size_t at = line - 1;
+    if (at > 0 && ((s[at] == '\n' && s[at - 1] == '\r') || (s[at] == 'n' && s[at - 1] == '\\')))
+        at--;
+    *end = at;
+    *begin = pl__line_begin(s, at);
+    return true;
+}
+
 size_t pl__find(const char *s, size_t n, const char *word)
 {
     size_t word_n = strlen(word);

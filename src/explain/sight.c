@@ -147,6 +147,18 @@ static void find_rest(pl__sight *v)
     }
 }
 
+/* In a string of JSON that holds many lines: the last of them ends where the string does. */
+static void end_string(pl__sight *v)
+{
+    char *quote = strchr(v->after, '"');
+    size_t line = v->p->line;
+    if (line < 2 || v->p->s[line - 2] != '\\' || !quote || !quote[1] ||
+        !(strchr("}]", quote[1]) || strncmp(quote + 1, ",\"", 2) == 0 || strncmp(quote + 1, ", \"", 3) == 0))
+        return;
+    *quote = '\0';
+    v->after_n = (size_t)(quote - v->after);
+}
+
 void pl__look(const pl__place *p, pl__sight *v)
 {
     *v = (pl__sight){.p = p};
@@ -160,6 +172,7 @@ void pl__look(const pl__place *p, pl__sight *v)
     if (v->after_n == 1 && v->after[0] == ' ')
         v->after_n = 0;
     v->after[v->after_n] = '\0';
+    end_string(v);
     find_rest(v);
 }
 

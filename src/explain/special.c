@@ -123,9 +123,9 @@ static bool slurm_state(const pl__sight *v)
 static bool beside_failure(const pl__place *p)
 {
     static const char *const words[] = {"ailed", "rror", "RROR", "ggml", "cuda", "CUDA", "abort", "metal", "alloc"};
-    size_t end = p->line ? p->line - 1 : 0, begin = pl__line_begin(p->s, end);
-    size_t next = pl_min(p->n, p->line_end + 1), next_end = pl__line_end(p->s, p->n, next);
-    return (p->line && end > begin && pl__any(p->s + begin, end - begin, words, PL_COUNT(words))) ||
+    size_t begin, end;
+    size_t next = pl__line_next(p->s, p->n, p->line_end), next_end = pl__line_end(p->s, p->n, next);
+    return (pl__line_above(p->s, p->line, &begin, &end) && pl__any(p->s + begin, end - begin, words, PL_COUNT(words))) ||
         (next < p->n && pl__any(p->s + next, next_end - next, words, PL_COUNT(words)));
 }
 

@@ -149,7 +149,7 @@ static size_t utf16_little(const test_case *c, char *out) { return utf16(c, out,
 static size_t utf16_big(const test_case *c, char *out) { return utf16(c, out, true); }
 
 #define RANKED " ranks nccl-two-ranks "
-#define WRAPPED " docker-json "
+#define WRAPPED " docker-json json-traceback wrapped-status "
 static const layout layouts[] = {
     {"plain", plain, ""},
     {"CRLF", crlf, ""},
@@ -179,7 +179,8 @@ static bool skipped(const layout *l, const test_case *c)
 {
     char name[80];
     snprintf(name, sizeof name, " %s ", c->name);
-    return strstr(l->skip, name) != NULL;
+    bool source = strncmp(c->name, "source-", 7) == 0; /* no log: nobody puts the time before it */
+    return (source && l != &layouts[0]) || strstr(l->skip, name) != NULL;
 }
 
 static void try_case(const test_case *c, void *self)
