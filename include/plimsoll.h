@@ -36,17 +36,17 @@ extern "C" {
 #define PL_VERSION "0.1.0"
 
 /* Outcome of a call. The command's exit codes are the first column of pl_status_exit_code(). */
-#define PL_STATUS_MAP(X)                                                                           \
-    X(PL_OK, 0, "done")                                                                            \
-    X(PL_NOTHING, 1, "nothing found")                                                              \
-    X(PL_USAGE, 2, "wrong usage")                                                                  \
-    X(PL_BAD_INPUT, 3, "bad input")                                                                \
-    X(PL_NO_FIT, 4, "does not fit the limit")                                                      \
-    X(PL_MACHINE, 5, "the machine failed")                                                         \
-    X(PL_BUSY, 5, "the handle serves another call")                                                \
-    X(PL_STOPPED, 130, "stopped on request")                                                       \
-    X(PL_END, 0, "no more input")                                                                  \
-    X(PL_AGAIN, 0, "nothing ready yet")                                                            \
+#define PL_STATUS_MAP(X)                            \
+    X(PL_OK, 0, "done")                             \
+    X(PL_NOTHING, 1, "nothing found")               \
+    X(PL_USAGE, 2, "wrong usage")                   \
+    X(PL_BAD_INPUT, 3, "bad input")                 \
+    X(PL_NO_FIT, 4, "does not fit the limit")       \
+    X(PL_MACHINE, 5, "the machine failed")          \
+    X(PL_BUSY, 5, "the handle serves another call") \
+    X(PL_STOPPED, 130, "stopped on request")        \
+    X(PL_END, 0, "no more input")                   \
+    X(PL_AGAIN, 0, "nothing ready yet")             \
     X(PL_BROKEN_PIPE, 141, "the reader of the output has gone")
 
 typedef enum pl_status {
@@ -139,7 +139,7 @@ PL_API pl_status pl_plan_refusal(const pl_plan *plan, pl_error *e);
 
 /* Printed forms, written piece by piece through `write` (which returns PL_OK to go on). */
 typedef pl_status (*pl_write)(void *self, const char *text, size_t n, pl_error *e);
-PL_API pl_status pl_plan_json(const pl_plan *plan, pl_write write, void *self, pl_error *e);    /* one object, one line */
+PL_API pl_status pl_plan_json(const pl_plan *plan, pl_write write, void *self, pl_error *e); /* one object, one line */
 PL_API pl_status pl_plan_text(const pl_plan *plan, bool color, pl_write write, void *self, pl_error *e);
 PL_API pl_status pl_plan_program(const pl_plan *plan, pl_write write, void *self, pl_error *e);
 PL_API pl_status pl_plan_svg(const pl_plan *plan, pl_write write, void *self, pl_error *e);
@@ -149,7 +149,7 @@ PL_API pl_status pl_plan_knobs_json(const pl_plan *plan, pl_write write, void *s
 
 typedef enum pl_answer { PL_ANSWER_EMBEDDING, PL_ANSWER_SINGLE_LABEL, PL_ANSWER_MULTI_LABEL, PL_ANSWER_REGRESSION } pl_answer;
 PL_API pl_answer pl_plan_answer(const pl_plan *plan);
-PL_API size_t pl_plan_width(const pl_plan *plan); /* floats a result: embedding dimension, or labels */
+PL_API size_t pl_plan_width(const pl_plan *plan);                    /* floats a result: embedding dimension, or labels */
 PL_API const char *pl_plan_label(const pl_plan *plan, size_t index); /* NULL beyond the labels; valid as long as the plan */
 
 /* ---- run ---- */
@@ -208,7 +208,8 @@ typedef struct pl_phase_stats {
 
 typedef struct pl_stats {
     uint64_t texts, tokens, distinct_texts, windows;
-    double seconds; /* tokenising and computing, waiting for streamed weights included, without loading and without waiting for input or for the reader of results */
+    double
+        seconds; /* tokenising and computing, waiting for streamed weights included, without loading and without waiting for input or for the reader of results */
     double load_seconds;
     uint64_t read_bytes;
     uint64_t limit_bytes; /* in force now */
@@ -256,38 +257,38 @@ typedef enum pl_schedule { PL_SCHEDULE_LINEAR, PL_SCHEDULE_COSINE, PL_SCHEDULE_C
 
 /* The recipe, with the defaults of Hugging Face's Trainer, and where things go. */
 typedef struct pl_training {
-    size_t size;              /* sizeof(pl_training), set by pl_training_init */
-    const char *out;          /* the folder to write; NULL: nothing is saved (a plan, a dry run) */
-    double epochs;            /* 3; fractions are allowed */
-    uint64_t max_steps;       /* 0: as epochs say */
-    uint32_t batch;           /* 8 texts a step of the optimizer */
-    double lr;                /* 5e-5 */
+    size_t size;        /* sizeof(pl_training), set by pl_training_init */
+    const char *out;    /* the folder to write; NULL: nothing is saved (a plan, a dry run) */
+    double epochs;      /* 3; fractions are allowed */
+    uint64_t max_steps; /* 0: as epochs say */
+    uint32_t batch;     /* 8 texts a step of the optimizer */
+    double lr;          /* 5e-5 */
     pl_schedule schedule;
-    uint64_t warmup_steps;    /* 0: by the ratio */
+    uint64_t warmup_steps; /* 0: by the ratio */
     double warmup_ratio;
-    double weight_decay;      /* never on biases and norms */
-    double max_grad_norm;     /* 1; 0: off */
+    double weight_decay;  /* never on biases and norms */
+    double max_grad_norm; /* 1; 0: off */
     double label_smoothing;
-    double dropout;           /* below 0: as config.json says */
-    bool shuffle;             /* true */
-    uint64_t seed;            /* 42: of shuffling, dropout and a fresh head */
-    bool head_only;           /* learn only what stands behind the last layer */
-    uint32_t last_layers;     /* learn so many of the last layers and what stands behind; 0: everything */
-    uint32_t shards;          /* 1 */
-    bool best;                /* end with the best evaluated weights */
-    const char *metric;       /* what is best: "loss" (NULL), or a figure of the evaluation */
-    uint32_t early_stopping;  /* evaluations without a better one until it stops; 0: never */
+    double dropout;                 /* below 0: as config.json says */
+    bool shuffle;                   /* true */
+    uint64_t seed;                  /* 42: of shuffling, dropout and a fresh head */
+    bool head_only;                 /* learn only what stands behind the last layer */
+    uint32_t last_layers;           /* learn so many of the last layers and what stands behind; 0: everything */
+    uint32_t shards;                /* 1 */
+    bool best;                      /* end with the best evaluated weights */
+    const char *metric;             /* what is best: "loss" (NULL), or a figure of the evaluation */
+    uint32_t early_stopping;        /* evaluations without a better one until it stops; 0: never */
     uint64_t log_every, save_every; /* 500 steps each */
-    uint32_t keep;            /* 2 checkpoints */
+    uint32_t keep;                  /* 2 checkpoints */
     bool resume, overwrite, dry_run;
-    const char *spill;        /* folder for what does not stay in memory; NULL: beside `out` */
+    const char *spill; /* folder for what does not stay in memory; NULL: beside `out` */
 } pl_training;
 PL_API void pl_training_init(pl_training *training);
 
 /* The strings of options and training must live as long as the trainer. A line of options.outside
  * with `texts` is memory that the caller gives back when all is read. */
 PL_API pl_status pl_trainer_open(const char *model, const pl_options *options, const pl_training *training, pl_trainer **out, pl_error *e);
-PL_API void pl_trainer_close(pl_trainer *trainer); /* NULL is allowed */
+PL_API void pl_trainer_close(pl_trainer *trainer);              /* NULL is allowed */
 PL_API size_t pl_trainer_text_bytes(const pl_trainer *trainer); /* longest text it takes whole */
 
 /* A label: a name, or a number as it is written. What kind a column is follows from all of it: whole
@@ -348,14 +349,14 @@ typedef pl_status (*pl_events)(void *self, const pl_event *event, pl_error *e);
 /* Trains. PL_NO_FIT as pl_open; PL_STOPPED: a checkpoint of the step it came in is kept in
  * OUT.partial. A loss or gradient that is not finite: PL_BAD_INPUT naming step, text and tensor. */
 PL_API pl_status pl_trainer_run(pl_trainer *trainer, pl_events events, void *self, pl_error *e);
-PL_API void pl_trainer_stop(pl_trainer *trainer); /* async-signal-safe, from any thread */
+PL_API void pl_trainer_stop(pl_trainer *trainer);                        /* async-signal-safe, from any thread */
 PL_API pl_status pl_trainer_shrink(pl_trainer *trainer, uint64_t bytes); /* as pl_shrink */
 
 typedef struct pl_training_stats {
-    uint64_t step, steps;    /* done, in all */
+    uint64_t step, steps;              /* done, in all */
     uint64_t run_steps, texts, tokens; /* of this run */
-    double loss;             /* mean since the last line of the log */
-    double seconds;          /* in steps */
+    double loss;                       /* mean since the last line of the log */
+    double seconds;                    /* in steps */
     double read_seconds, evaluate_seconds, save_seconds;
     uint64_t limit_bytes, peak_bytes, bends;
     uint64_t read_bytes, written_bytes; /* of the spill file, by the plan */

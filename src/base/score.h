@@ -8,7 +8,7 @@
 typedef struct pl_score {
     pl_answer answer;
     size_t labels;
-    uint64_t *is, *said, *both;                 /* [labels]: texts with that right answer, with that result, with both */
+    uint64_t *is, *said, *both; /* [labels]: texts with that right answer, with that result, with both */
     uint64_t texts, right;
     double mean_x, mean_y, xx, yy, xy, squares; /* running moments of a regression: x result, y right answer */
     size_t ranked;                              /* texts that ranks are kept of */

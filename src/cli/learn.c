@@ -94,8 +94,8 @@ static pl_status take_label(void *self, const cli_input *in, const char *text, s
     if (!text)
         return PL_OK;
     if (more || l->count == CLI_LABELS || n > CLI_LABEL_BYTES - l->used)
-        return pl_fail(e, PL_BAD_INPUT, "%s: line %llu: more label than a text can have (%d labels, %d bytes, %d each); is --label-column the right one?", in->name,
-            (unsigned long long)in->record_line, CLI_LABELS, CLI_LABEL_BYTES, CLI_NAME_BYTES);
+        return pl_fail(e, PL_BAD_INPUT, "%s: line %llu: more label than a text can have (%d labels, %d bytes, %d each); is --label-column the right one?",
+            in->name, (unsigned long long)in->record_line, CLI_LABELS, CLI_LABEL_BYTES, CLI_NAME_BYTES);
     memcpy(l->bytes + l->used, text, n);
     l->list[l->count++] = (pl_label){l->bytes + l->used, n, in->format == FORMAT_JSONL && in->label_name};
     l->used += n;

@@ -11,7 +11,7 @@ enum { CLI_LABEL_BYTES = 1 << 16, CLI_LABELS = 1 << 12 }; /* of one text */
 
 /* The labels of the record at hand. */
 typedef struct cli_labels {
-    char *bytes; /* [CLI_LABEL_BYTES] */
+    char *bytes;    /* [CLI_LABEL_BYTES] */
     pl_label *list; /* [CLI_LABELS] */
     size_t used, count;
 } cli_labels;
@@ -25,8 +25,8 @@ typedef struct cli_learn {
     cli_progress progress;
     uint64_t texts; /* read of the file at hand */
     pl_outside outside[CLI_OUTSIDE + 1];
-    char *output;   /* [CLI_OUTPUT_BYTES] */
-    char *reading;  /* until all is read */
+    char *output;  /* [CLI_OUTPUT_BYTES] */
+    char *reading; /* until all is read */
     size_t reading_bytes;
 } cli_learn;
 

@@ -132,7 +132,8 @@ pl_status cli_stats_training(cli_output *out, const cli_call *call, const pl_tra
     number(&w, ",\"bends\":", stats->bends);
     number(&w, ",\"read_bytes\":", stats->read_bytes);
     number(&w, ",\"write_bytes\":", stats->written_bytes);
-    const pl_phase_stats parts[] = {{"read and tokenize", stats->read_seconds, 0}, {"train", stats->seconds, 0}, {"evaluate", stats->evaluate_seconds, 0}, {"save", stats->save_seconds, 0}};
+    const pl_phase_stats parts[] = {{"read and tokenize", stats->read_seconds, 0}, {"train", stats->seconds, 0}, {"evaluate", stats->evaluate_seconds, 0},
+        {"save", stats->save_seconds, 0}};
     pl_stats all = {.phase_count = PL_COUNT(parts)};
     for (size_t i = 0; i < PL_COUNT(parts); i++)
         all.phases[i] = parts[i];

@@ -14,7 +14,7 @@ typedef struct training {
     cli_output output, stats;
     double started, shown; /* seconds: of the run, of the last line of progress */
     bool line_open;
-    uint64_t bends;        /* told so far */
+    uint64_t bends; /* told so far */
 } training;
 
 static pl_status check(const cli_options *o, pl_error *e)
@@ -56,9 +56,9 @@ static void show(training *t, double now)
     if (s.run_steps > 0)
         put_time(left, sizeof left, (now - t->started) / (double)s.run_steps * (double)(s.steps - s.step));
     bool escapes = voice->terminal && !voice->plain_terminal;
-    int n = snprintf(line, sizeof line, "%sstep %llu of %llu  loss %.4f  %.0f tokens/s  %s left  %s of %s%s%s", voice->terminal ? "\r" : "", (unsigned long long)s.step,
-        (unsigned long long)s.steps, s.loss, rate, left, pl_bytes_text(cli_peak_measured(), peak), pl_bytes_text(s.limit_bytes, limit), escapes ? "\033[K" : "",
-        voice->terminal ? "" : "\n");
+    int n = snprintf(line, sizeof line, "%sstep %llu of %llu  loss %.4f  %.0f tokens/s  %s left  %s of %s%s%s", voice->terminal ? "\r" : "",
+        (unsigned long long)s.step, (unsigned long long)s.steps, s.loss, rate, left, pl_bytes_text(cli_peak_measured(), peak),
+        pl_bytes_text(s.limit_bytes, limit), escapes ? "\033[K" : "", voice->terminal ? "" : "\n");
     cli_say_raw(line, pl_min((size_t)n, sizeof line - 1));
     t->line_open = voice->terminal;
     t->shown = now;
@@ -215,7 +215,10 @@ static pl_status run(training *t, pl_error *e)
         pl_training_stats s;
         pl_error before = *e;
         pl_trainer_stats(t->learn.trainer, &s);
-        pl_fail(e, PL_STOPPED, "stopped by %s behind step %llu of %llu", cli_signals_caught() == SIGINT ? "SIGINT" : cli_signals_caught() == SIGHUP ? "SIGHUP" : "SIGTERM",
+        pl_fail(e, PL_STOPPED, "stopped by %s behind step %llu of %llu",
+            cli_signals_caught() == SIGINT       ? "SIGINT"
+                : cli_signals_caught() == SIGHUP ? "SIGHUP"
+                                                 : "SIGTERM",
             (unsigned long long)s.step, (unsigned long long)s.steps);
         memcpy(e->hints, before.hints, sizeof e->hints);
     }

@@ -23,8 +23,18 @@ struct pl_trainer {
 
 void pl_training_init(pl_training *t)
 {
-    *t = (pl_training){.size = sizeof *t, .epochs = 3, .batch = 8, .lr = 5e-5, .max_grad_norm = 1, .dropout = -1, .shuffle = true, .seed = 42, .shards = 1,
-        .log_every = 500, .save_every = 500, .keep = 2};
+    *t = (pl_training){.size = sizeof *t,
+        .epochs = 3,
+        .batch = 8,
+        .lr = 5e-5,
+        .max_grad_norm = 1,
+        .dropout = -1,
+        .shuffle = true,
+        .seed = 42,
+        .shards = 1,
+        .log_every = 500,
+        .save_every = 500,
+        .keep = 2};
 }
 
 pl_status pl_trainer_open(const char *model, const pl_options *options, const pl_training *training, pl_trainer **out, pl_error *e)
@@ -128,12 +138,15 @@ pl_status pl_trainer_json(const pl_trainer *t, pl_write write, void *self, pl_er
 {
     const pl_training *r = &t->recipe;
     return print(write, self, e,
-        "{\"fits\":%s,\"epochs\":%g,\"max_steps\":%llu,\"batch\":%u,\"lr\":%g,\"schedule\":%d,\"warmup_steps\":%llu,\"warmup_ratio\":%g,\"weight_decay\":%g,\"max_grad_norm\":%g,"
-        "\"label_smoothing\":%g,\"dropout\":%g,\"shuffle\":%d,\"seed\":%llu,\"head_only\":%d,\"last_layers\":%u,\"best\":%d,\"keep\":%u,\"spill\":\"%s\",\"out\":\"%s\","
+        "{\"fits\":%s,\"epochs\":%g,\"max_steps\":%llu,\"batch\":%u,\"lr\":%g,\"schedule\":%d,\"warmup_steps\":%llu,\"warmup_ratio\":%g,\"weight_decay\":%g,"
+        "\"max_grad_norm\":%g,"
+        "\"label_smoothing\":%g,\"dropout\":%g,\"shuffle\":%d,\"seed\":%llu,\"head_only\":%d,\"last_layers\":%u,\"best\":%d,\"keep\":%u,\"spill\":\"%s\","
+        "\"out\":\"%s\","
         "\"train\":%llu,\"evaluate\":%llu,\"seen\":\"%s\"}\n",
-        t->fails_to_fit ? "false" : "true", r->epochs, (unsigned long long)r->max_steps, r->batch, r->lr, (int)r->schedule, (unsigned long long)r->warmup_steps, r->warmup_ratio,
-        r->weight_decay, r->max_grad_norm, r->label_smoothing, r->dropout, r->shuffle, (unsigned long long)r->seed, r->head_only, r->last_layers, r->best, r->keep,
-        r->spill ? r->spill : "", r->out ? r->out : "", (unsigned long long)t->examples[0], (unsigned long long)t->examples[1], t->seen);
+        t->fails_to_fit ? "false" : "true", r->epochs, (unsigned long long)r->max_steps, r->batch, r->lr, (int)r->schedule, (unsigned long long)r->warmup_steps,
+        r->warmup_ratio, r->weight_decay, r->max_grad_norm, r->label_smoothing, r->dropout, r->shuffle, (unsigned long long)r->seed, r->head_only,
+        r->last_layers, r->best, r->keep, r->spill ? r->spill : "", r->out ? r->out : "", (unsigned long long)t->examples[0],
+        (unsigned long long)t->examples[1], t->seen);
 }
 
 pl_status pl_trainer_text(const pl_trainer *t, bool color, pl_write write, void *self, pl_error *e)
@@ -179,7 +192,9 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
         if (status == PL_OK)
             status = events(self, &event, e);
     }
-    return status == PL_OK ? events(self, &(pl_event){.kind = PL_EVENT_EVALUATION, .step = 3, .steps = 3, .epoch = 1, .names = names, .values = values, .figures = 3}, e) : status;
+    return status == PL_OK
+        ? events(self, &(pl_event){.kind = PL_EVENT_EVALUATION, .step = 3, .steps = 3, .epoch = 1, .names = names, .values = values, .figures = 3}, e)
+        : status;
 }
 
 void pl_trainer_stop(pl_trainer *t) { t->stop = true; }

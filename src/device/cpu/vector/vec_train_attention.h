@@ -94,7 +94,8 @@ static void attention_forward_of(const pl_attention_train *t, void *workspace, s
 VF_KEY_BLOCKS(1)
 VF_KEY_BLOCKS(2)
 VF_KEY_BLOCKS(3)
-VF_KEY_BLOCKS(4) VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
+VF_KEY_BLOCKS(4)
+VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
 #ifdef __AVX512F__
     VF_KEY_BLOCKS(7) VF_KEY_BLOCKS(8) VF_KEY_BLOCKS(9) VF_KEY_BLOCKS(10) VF_KEY_BLOCKS(11) VF_KEY_BLOCKS(12)
 #endif
