@@ -110,14 +110,14 @@ static uint32_t find_character(const pl__model *m, const char *text, size_t n, b
     return pl__vocab_find(v, spelt, used);
 }
 
-static pl_status start_characters(pl__run *r, symbols *s, const char *text, size_t n)
+static pl_status start_characters(pl__run *r, symbols *s, const char *text, size_t n, bool open)
 {
     const pl__model *m = &r->t->model;
     unknown u = {false, 0};
     pl_status status = PL_OK;
     for (size_t at = 0; at < n && !status;) {
         size_t width = pl__width(text[at]);
-        uint32_t entry = find_character(m, text + at, width, at == 0, at + width == n);
+        uint32_t entry = find_character(m, text + at, width, at == 0, at + width == n && !open);
         if (entry != PL__NONE)
             add_known(s, m, &u, pl__vocab_id(&m->vocab, entry), (uint32_t)width);
         else if (!add_fallback(s, m, text + at, width))
@@ -130,7 +130,7 @@ static pl_status start_characters(pl__run *r, symbols *s, const char *text, size
 }
 
 /* Each byte as its byte-level character; lengths are those of the bytes. */
-static pl_status start_bytes(pl__run *r, symbols *s, const char *text, size_t n)
+static pl_status start_bytes(pl__run *r, symbols *s, const char *text, size_t n, bool open)
 {
     const pl__model *m = &r->t->model;
     unknown u = {false, 0};
@@ -138,9 +138,9 @@ static pl_status start_bytes(pl__run *r, symbols *s, const char *text, size_t n)
     for (size_t at = 0; at < n && !status; at++) {
         unsigned char byte = (unsigned char)text[at];
         uint32_t id = s->merges->byte_ids[byte];
-        if ((m->prefix && at > 0) || (m->suffix && at + 1 == n)) {
+        if ((m->prefix && at > 0) || (m->suffix && at + 1 == n && !open)) {
             char spelt[4];
-            uint32_t entry = find_character(m, spelt, pl__encode(pl__byte_character(byte), spelt), at == 0, at + 1 == n);
+            uint32_t entry = find_character(m, spelt, pl__encode(pl__byte_character(byte), spelt), at == 0, at + 1 == n && !open);
             id = entry == PL__NONE ? PL__NONE : pl__vocab_id(&m->vocab, entry);
         }
         if (id != PL__NONE)
@@ -242,6 +242,23 @@ static void merge_long(symbols *s)
     }
 }
 
+/* Of an open piece: keeps the symbols before the last place that no merge reaches over, if any. Next
+ * to unknown ones nothing is certain: the next may be fused with them. */
+static void keep_certain(symbols *s, uint32_t unk_id)
+{
+    uint32_t place = s->last;
+    for (; place != PL__NONE && s->previous[place] != PL__NONE; place = s->previous[place]) {
+        uint32_t left = s->ids[s->previous[place]], right = s->ids[place];
+        s->count--;
+        if (left != unk_id && right != unk_id && *pl__join_slot(s->merges, left, right) == 0) {
+            s->last = s->previous[place];
+            s->end = place;
+            return;
+        }
+    }
+    s->count = 0;
+}
+
 /* ---- a piece ---- */
 
 /* Whether an entry spells the byte-level characters of text[0..n). */
@@ -288,7 +305,9 @@ pl_status pl__bpe(pl__run *r, pl__piece piece)
     const pl__model *m = &r->t->model;
     const char *text = piece.span->text + piece.from;
     size_t n = piece.to - piece.from;
-    if (m->ignore_merges) {
+    if (m->ignore_merges && piece.open && n <= m->vocab.longest)
+        return PL_OK; /* the whole of it may be one token */
+    if (m->ignore_merges && !piece.open) {
         uint32_t entry = find_whole(m, text, n, piece.bytes);
         if (entry != PL__NONE) {
             pl__run_push_id(r, pl__vocab_id(&m->vocab, entry), piece.span, piece.from, piece.to);
@@ -296,7 +315,9 @@ pl_status pl__bpe(pl__run *r, pl__piece piece)
         }
     }
     symbols s = lay_symbols(m->merges, r->scratch, n);
-    pl_status status = piece.bytes ? start_bytes(r, &s, text, n) : start_characters(r, &s, text, n);
+    pl_status status = piece.bytes ? start_bytes(r, &s, text, n, piece.open) : start_characters(r, &s, text, n, piece.open);
+    if (piece.open && !status)
+        keep_certain(&s, m->unk_id);
     if (status || s.count == 0)
         return status;
     if (s.count <= SHORT)

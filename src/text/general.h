@@ -41,6 +41,7 @@ pl_status pl__split(pl__run *r, uint32_t stage, pl__piece piece);
 
 /* Bytes of scratch for pieces of at most n bytes. */
 size_t pl__model_scratch(const pl_tokenizer *t, size_t n);
+/* Tokens of a piece. Of an open one those that are certain, if the model can tell, and r->more. */
 pl_status pl__model_run(pl__run *r, pl__piece piece);
 pl_status pl__bpe(pl__run *r, pl__piece piece);
 pl_status pl__unigram(pl__run *r, pl__piece piece);

@@ -337,6 +337,8 @@ pl_status pl__load_stages(pl__load *l)
         status = pl__load_normalizer(l);
     if (!status)
         status = pl__load_pre_tokenizer(l);
+    if (!status && l->t->model.kind == PL__BPE)
+        status = pl__load_joins(l);
     if (!status)
         status = pl__load_post_processor(l);
     return status ? status : pl__load_added(l);

@@ -63,6 +63,7 @@ pl_status pl__load_pieces(pl__load *l);
 pl_status pl__load_vocab_file(pl__load *l); /* l->path is vocab.json */
 pl_status pl__load_merges_file(pl__load *l, const char *path);
 void pl__load_merges_done(pl__load *l); /* once the unknown token is known */
+pl_status pl__load_joins(pl__load *l);  /* once the pre-tokenizers are known */
 
 /* {"Regex": "..."} or {"String": "..."}: a regex, or NULL and the text (load_pattern.c). */
 pl_status pl__load_pattern(pl__load *l, const char *where, const pl__node *node, const struct pl__regex **regex, const char **text, size_t *n);

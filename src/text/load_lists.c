@@ -192,6 +192,56 @@ static pl_status start_merges(pl__load *l)
     return m->pairs && m->made && m->slots ? PL_OK : pl__load_no_memory(l);
 }
 
+/* For each id the first symbols at its ends; what no merge makes is a symbol itself. */
+static pl_status find_ends(pl__load *l, const pl__merges *m, uint32_t **first, uint32_t **last)
+{
+    size_t n = l->t->model.vocab.top;
+    *first = pl_region_take(&l->scratch, n * sizeof **first);
+    *last = pl_region_take(&l->scratch, n * sizeof **last);
+    if (!*first || !*last)
+        return pl__load_no_memory(l);
+    for (uint32_t i = 0; i < n; i++)
+        (*first)[i] = (*last)[i] = i;
+    for (uint32_t i = 0; i < m->count; i++) {
+        (*first)[m->made[i]] = (*first)[m->pairs[i][0]];
+        (*last)[m->made[i]] = (*last)[m->pairs[i][1]];
+    }
+    return PL_OK;
+}
+
+/* A merge may use a token that only a later merge makes: then its ends are not known above, and joins
+ * are not kept. Nor for ids far above the vocabulary's size, whose tables would be mostly empty. */
+static bool ends_are_known(const pl__merges *m, const uint32_t *first, const uint32_t *last)
+{
+    for (uint32_t i = 0; i < m->count; i++)
+        if (first[m->made[i]] != first[m->pairs[i][0]] || last[m->made[i]] != last[m->pairs[i][1]])
+            return false;
+    return true;
+}
+
+pl_status pl__load_joins(pl__load *l)
+{
+    pl_tokenizer *t = l->t;
+    pl__merges *m = (pl__merges *)(uintptr_t)t->model.merges;
+    if (pl__splits(t) || t->model.vocab.top > 2 * t->model.vocab.count)
+        return PL_OK;
+    uint32_t *first, *last;
+    pl_status status = find_ends(l, m, &first, &last);
+    if (status || !ends_are_known(m, first, last))
+        return status;
+    m->join_bits = 4;
+    while (1ULL << m->join_bits < 2ULL * m->count)
+        m->join_bits++;
+    m->join_slots = pl_region_take(&t->region, sizeof *m->join_slots << m->join_bits);
+    if (!m->join_slots)
+        return pl__load_no_memory(l);
+    for (uint32_t i = 0; i < m->count; i++) {
+        uint32_t left = last[m->pairs[i][0]], right = first[m->pairs[i][1]];
+        *pl__join_slot(m, left, right) = ((uint64_t)left << 32 | right) + 1;
+    }
+    return PL_OK;
+}
+
 void pl__load_merges_done(pl__load *l)
 {
     pl__model *model = &l->t->model;

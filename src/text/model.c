@@ -1,4 +1,5 @@
 /* Which model, and the two that need no file of their own: WordLevel, and WordPiece over a span. */
+#include "text/bpe.h"
 #include "text/general.h"
 #include "text/unicode.h"
 
@@ -55,6 +56,10 @@ static pl_status wordpiece(pl__run *r, pl__piece piece)
 
 pl_status pl__model_run(pl__run *r, pl__piece piece)
 {
+    const pl__model *m = &r->t->model;
+    r->more |= piece.open;
+    if (piece.open && m->kind != PL__UNIGRAM && !(m->kind == PL__BPE && m->merges->join_slots))
+        return PL_OK;
     switch (r->t->model.kind) {
     case PL__WORDPIECE: return wordpiece(r, piece);
     case PL__WORDLEVEL: return wordlevel(r, piece);

@@ -261,17 +261,18 @@ pl_status pl__normalize(const pl_tokenizer *t, pl__frames frames, pl__span *a, p
 size_t pl__normalize_growth(const pl_tokenizer *t)
 {
     enum { MOST = 6 };
-    size_t growth = 1;
+    size_t forms = 1, others = 1;
     for (uint32_t i = 0; i < t->normalizer_count; i++) {
         const pl__normalizer *n = &t->normalizers[i];
-        size_t by = 1;
-        if (n->kind == PL__NORM_FORM || n->kind == PL__NORM_BERT || n->kind == PL__NORM_PRECOMPILED)
-            by = 3;
-        else if (n->kind == PL__NORM_LOWERCASE || n->kind == PL__NORM_BYTE_LEVEL)
-            by = 2;
+        if ((n->kind == PL__NORM_FORM && !n->compose) || (n->kind == PL__NORM_BERT && n->strip_accents))
+            forms = 3; /* a syllable of Hangul comes apart into three letters */
+        else if (n->kind == PL__NORM_FORM || n->kind == PL__NORM_BERT || n->kind == PL__NORM_PRECOMPILED || n->kind == PL__NORM_LOWERCASE)
+            forms = pl_max(forms, 2);
+        else if (n->kind == PL__NORM_BYTE_LEVEL)
+            others *= 2;
         else if (n->kind == PL__NORM_REPLACE)
-            by = pl_max(1, n->content_bytes);
-        growth = pl_max(growth, pl_min(by * growth, MOST));
+            others *= pl_max(1, n->regex ? pl_min(n->content_bytes, 3) : n->content_bytes / pl_max(1, n->text_bytes));
+        others = pl_min(others, MOST);
     }
-    return growth;
+    return pl_min(forms * others, MOST);
 }

@@ -21,6 +21,16 @@ size_t pl__split_growth(const pl_tokenizer *t, uint32_t stage)
     return s->kind == PL__SPLIT_BYTE_LEVEL ? (size_t)(s->prefix_space ? 1 : 0) + (mapped ? 2 : 0) : 3;
 }
 
+bool pl__splits(const pl_tokenizer *t)
+{
+    for (uint32_t i = 0; i < t->splitter_count; i++) {
+        const pl__splitter *s = &t->splitters[i];
+        if (s->kind == PL__SPLIT_METASPACE ? s->split : s->kind != PL__SPLIT_BYTE_LEVEL || s->use_regex)
+            return true;
+    }
+    return false;
+}
+
 /* ---- patterns ---- */
 
 typedef struct part {
@@ -319,10 +329,6 @@ static pl_status leave_byte_level(pl__run *r, uint32_t stage, pl__piece piece)
     bool last = stage + 1 == r->t->splitter_count;
     if (!last || !r->t->model.takes_bytes)
         return map_bytes(r, stage, piece);
-    if (piece.open) {
-        r->more = true;
-        return PL_OK;
-    }
     piece.bytes = true;
     return pl__model_run(r, piece);
 }
@@ -362,12 +368,8 @@ static pl_status split_byte_level(pl__run *r, uint32_t stage, pl__piece piece)
 
 pl_status pl__split(pl__run *r, uint32_t stage, pl__piece piece)
 {
-    if (stage == r->t->splitter_count) {
-        if (!piece.open)
-            return pl__model_run(r, piece);
-        r->more = true;
-        return PL_OK;
-    }
+    if (stage == r->t->splitter_count)
+        return pl__model_run(r, piece);
     const pl__splitter *s = &r->t->splitters[stage];
     switch (s->kind) {
     case PL__SPLIT_BERT: return split_bert(r, stage, piece);

@@ -191,6 +191,9 @@ size_t pl__general_workspace(const pl_tokenizer *t, size_t text_bytes);
 pl_status pl__general_encode(
     const pl_tokenizer *t, void *workspace, size_t workspace_bytes, const pl__visible *v, pl__sink *sink, pl__outcome *outcome, pl_error *e);
 
+/* Whether a pre-tokenizer cuts texts at all. */
+bool pl__splits(const pl_tokenizer *t);
+
 /* The character that stands for a byte in byte-level vocabularies. */
 uint32_t pl__byte_character(unsigned char byte);
 

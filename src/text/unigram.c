@@ -70,6 +70,29 @@ static pl_status find_path(pl__run *r, const char *text, size_t n, node *nodes)
     return PL_OK;
 }
 
+/* Of an open piece: the place that every path goes through, whatever follows. No piece is longer than
+ * the longest, so a path to somewhere behind comes through one of the last places; where the paths to
+ * those have last met, all before is certain. Unknown characters may still be fused with the next. */
+static size_t find_meeting(const pl__model *m, const char *text, size_t n, const node *nodes)
+{
+    if (n < m->vocab.longest)
+        return 0;
+    size_t first = n - m->vocab.longest, meeting = n;
+    for (size_t at = first; at <= n; at++)
+        if (at == 0)
+            meeting = 0;
+        else if (nodes[at].start != PL__NONE && (at == n || ((unsigned char)text[at] & 0xC0) != 0x80))
+            for (size_t other = at; other != meeting;) {
+                if (other > meeting)
+                    other = nodes[other].start;
+                else
+                    meeting = nodes[meeting].start;
+            }
+    while (meeting > 0 && nodes[meeting].id == m->unk_id)
+        meeting = nodes[meeting].start;
+    return meeting;
+}
+
 /* Turns the links around: nodes[start].start becomes where the piece that begins there ends. Returns
  * nothing; the first piece begins at 0. Unknown pieces that stand together become one. */
 static void turn_around(const pl__model *m, size_t n, node *nodes)
@@ -116,6 +139,8 @@ pl_status pl__unigram(pl__run *r, pl__piece piece)
     pl_status status = find_path(r, piece.span->text + piece.from, n, nodes);
     if (status)
         return status;
+    if (piece.open)
+        n = find_meeting(&r->t->model, piece.span->text + piece.from, n, nodes);
     turn_around(&r->t->model, n, nodes);
     for (size_t at = 0; at < n && !status;) {
         size_t to = (size_t)nodes[at].score;

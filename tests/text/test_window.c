@@ -97,9 +97,7 @@ static void cut_texts_are_certain_or_refused(void **state)
             if (b.out.count != count || memcmp(b.out.ids, ids, count * sizeof *ids) != 0)
                 fail_msg("%s: cut after %zu bytes: other tokens", *name, n);
         }
-        /* without a pre-tokenizer a text is one piece, certain only at its end */
-        bool one_piece = strcmp(*name, "bpe_llama2") == 0 || strcmp(*name, "unigram_first") == 0;
-        if (!one_piece && certain <= 5)
+        if (certain <= 5)
             fail_msg("%s: %zu beginnings were certain", *name, certain);
         free(t.bytes);
         bench_free(&b);
