@@ -162,13 +162,14 @@ static pl_status check_tokenizer(const pl_trainer *t, const pl_model *m, pl_erro
         pl_folder_path(t->reading.folder), ids - 1, (unsigned long long)m->vocabulary);
 }
 
-/* The model with the folder's own labels: is it one that can be trained at all? */
+/* The model with the folder's own labels: is it one that can be trained at all? A head for others is
+ * no obstacle. */
 static pl_status try_model(pl_trainer *t, pl_error *e)
 {
     pl_region region;
     pl_model m;
     pl_region_init(&region, pl_memory_system());
-    pl_model_choice choice = {.task = PL_TASK_CLASSIFY, .fresh_head = true};
+    pl_model_choice choice = {.task = PL_TASK_CLASSIFY, .fresh_head = true, .labels = (uint32_t)pl_folder_labels(t->reading.folder)};
     pl_status s = pl_model_make(t->reading.folder, &choice, &region, &m, e);
     if (!s)
         s = pl__reading_length(&t->reading, t->options.max_length, m.longest, e);
