@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Training as a command: same bits whatever the limit and the interruption, what OUT holds, what is refused.
+
+training.py PROGRAM GOLDEN_MAKE [PART ...]   Standard library only."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM, MAKE = map(os.path.abspath, sys.argv[1:3])
+CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "cases")
+parts, faults, checks = {}, [], 0
+here = None
+RECIPE = {"--epochs": "2", "--batch": "8", "--lr": "1e-3", "--max-length": "32", "--seed": "3", "--weight-decay": "0.01", "--log-every": "3", "--save-every": "4", "--threads": "1"}
+
+
+def part(f):
+    parts[f.__name__] = f
+    return f
+
+
+def fine(what, condition, detail=""):
+    global checks
+    checks += 1
+    if not condition:
+        faults.append(what)
+        print(f"FAIL {what}: {str(detail)[:400]}", flush=True)
+    return bool(condition)
+
+
+def path(*names):
+    return os.path.join(here, *names)
+
+
+def argv(out, *flags, **change):
+    recipe = {"--data": path("train.csv"), "--eval": path("eval.csv"), **RECIPE, **{"--" + k.replace("_", "-"): v for k, v in change.items()}}
+    return [PROGRAM, "train", path("model"), *(x for kv in recipe.items() for x in kv), "-o", path(out), *flags]
+
+
+def train(out, *flags, **change):
+    return subprocess.run(argv(out, *flags, **change), capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+
+
+def digest(out):
+    with open(path(out, "model.safetensors"), "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def checkpoints(out):
+    try:
+        return sorted((n for n in os.listdir(path(out + ".partial")) if n.startswith("checkpoint-")), key=lambda n: -int(n[11:]))
+    except OSError:
+        return []
+
+
+def prepare():
+    subprocess.run([MAKE, os.path.join(CASES, "bert_multi.json"), path("model")], check=True, capture_output=True)
+    config = json.load(open(path("model", "config.json")))
+    for key in ("problem_type", "id2label", "label2id"):
+        config.pop(key, None)
+    json.dump(config, open(path("model", "config.json"), "w"))
+    dice = random.Random(5)
+    words = "the cat sat on a mat and saw two dogs run past it".split()
+    for name, count in (("train", 60), ("eval", 12)):
+        with open(path(name + ".csv"), "w", encoding="utf-8") as f:
+            f.write("text,label\n")
+            f.writelines(f"{' '.join(dice.choice(words) for _ in range(dice.randint(1, 30)))},{dice.choice(['no', 'yes'])}\n" for _ in range(count))
+
+
+def straight():
+    run = train("straight")
+    fine("a run left in peace", run.returncode == 0, run.stderr)
+    return digest("straight"), run.stdout
+
+
+@part
+def folder():
+    straight()
+    config, state = (json.load(open(path("straight", n))) for n in ("config.json", "trainer_state.json"))
+    fine("config: labels, architecture, problem", config["id2label"] == {"0": "no", "1": "yes"} and config["architectures"] == ["BertForSequenceClassification"] and
+         config["problem_type"] == "single_label_classification", config)
+    fine("state: losses and evaluations", [x["step"] for x in state["log_history"] if "loss" in x] == [3, 6, 9, 12, 15] and [x["step"] for x in state["log_history"] if "eval_loss" in x] == [8, 16], state)
+    run = subprocess.run([PROGRAM, "classify", path("straight"), "-i", path("eval.csv"), "--label-column", "label", "--max-length", "32", "--stats", path("stats.json")], capture_output=True)
+    last = [x for x in state["log_history"] if "eval_loss" in x][-1]
+    fine("classify has training's figures", run.returncode == 0 and abs(json.load(open(path("stats.json")))["metrics"]["accuracy"] - last["eval_accuracy"]) < 1e-6, run.stderr)
+    fine("nothing is left beside it", not os.path.exists(path("straight.partial")) and not any(n.startswith(".") for n in os.listdir(path("straight"))))
+    run = train("straight")
+    fine("an existing folder is a usage error", run.returncode == 2 and b"--overwrite" in run.stderr, run.stderr)
+    fine("--overwrite replaces it", train("straight", "--overwrite", seed="4").returncode == 0)
+    fine("a dry run saves nothing", train("dry", "--dry-run").returncode == 0 and not os.path.exists(path("dry")) and not os.path.exists(path("dry.partial")))
+
+
+@part
+def same():
+    truth, lines = straight()
+    plan = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", *(x for k in ("--batch", "--max-length", "--threads") for x in (k, RECIPE[k]))], capture_output=True)
+    floor = json.loads(plan.stdout)["floor_bytes"]
+    for i, (threads, memory) in enumerate((("1", str(floor)), ("2", str(floor + (2 << 20))), ("3", "1GiB"))):
+        run = train(f"same{i}", threads=threads, memory=memory)
+        fine(f"{threads} threads in {memory}: same bits and lines", run.returncode == 0 and digest(f"same{i}") == truth and run.stdout == lines, run.stderr)
+    os.makedirs(path("spill"))
+    fine("another spill folder", train("spilled", spill=path("spill"), memory=str(floor)).returncode == 0 and digest("spilled") == truth)
+    fine("the spill folder is left empty", not os.listdir(path("spill")))
+
+
+def interrupted(out, number, **change):
+    p = subprocess.Popen(argv(out, epochs="30", **change), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    limit = time.monotonic() + 60
+    while len(checkpoints(out)) < 2 and p.poll() is None and time.monotonic() < limit:
+        time.sleep(0.001)
+    p.send_signal(number)
+    p.communicate(timeout=60)
+    return p.returncode
+
+
+@part
+def resumed():
+    fine("the long run", train("long", epochs="30").returncode == 0)
+    code = interrupted("killed", signal.SIGKILL)
+    fine("SIGKILL leaves checkpoints, no folder", code == -9 and checkpoints("killed") and not os.path.exists(path("killed")), code)
+    run = train("killed", "--resume", epochs="30", threads="2")
+    fine("resumed: the same bits", run.returncode == 0 and digest("killed") == digest("long"), run.stderr)
+
+
+@part
+def stopped():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        name = f"stopped{int(number)}"
+        code = interrupted(name, number)
+        fine(f"signal {int(number)}: a checkpoint and 128 + it", code == 128 + number and checkpoints(name), code)
+
+
+@part
+def damaged():
+    fine("the long run", train("long", epochs="30").returncode == 0)
+    interrupted("hurt", signal.SIGKILL)
+    kept = path("kept.partial")
+    shutil.copytree(path("hurt.partial"), kept)
+    newest = checkpoints("hurt")[0]
+    for what in ("cut", "bit", "gone"):
+        shutil.rmtree(path("hurt.partial"), ignore_errors=True)
+        shutil.rmtree(path("hurt"), ignore_errors=True)
+        shutil.copytree(kept, path("hurt.partial"))
+        state = path("hurt.partial", newest, "training.state")
+        if what == "cut":
+            os.truncate(state, os.path.getsize(state) // 2)
+        elif what == "gone":
+            os.unlink(state)
+        else:
+            with open(state, "r+b") as f:
+                f.seek(os.path.getsize(state) * 2 // 3)
+                byte = f.read(1)[0]
+                f.seek(-1, 1)
+                f.write(bytes([byte ^ 1]))
+        run = train("hurt", "--resume", epochs="30")
+        fine(f"{what}: passed over by name, the same bits", run.returncode == 0 and newest.encode() in run.stderr and digest("hurt") == digest("long"), run.stderr)
+
+
+@part
+def recipe():
+    interrupted("other", signal.SIGKILL)
+    for option, value in (("lr", "2e-3"), ("batch", "4"), ("seed", "9"), ("dropout", "0.3"), ("schedule", "cosine"), ("data", path("eval.csv")), ("max_length", "20")):
+        run = train("other", "--resume", **{"epochs": "30", option: value})
+        fine(f"another {option} is refused by name", run.returncode == 2 and option.replace("_", "-").encode() in run.stderr, run.stderr)
+
+
+@part
+def messages():
+    def refused(what, content, code, *need, **change):
+        with open(path("bad.csv"), "w", encoding="utf-8") as f:
+            f.write(content)
+        run = train("never", **{"data": path("bad.csv"), **change})
+        fine(what, run.returncode == code and all(n in run.stderr for n in need) and not os.path.exists(path("never.partial")), run.stderr)
+    refused("an empty label", "text,label\na,x\nb,\n", 3, b"line 3")
+    refused("no example", "text,label\n", 3, b"no example")
+    refused("no label column", "text,answer\na,x\n", 3, b"label")
+    with open(path("unknown.csv"), "w", encoding="utf-8") as f:
+        f.write("text,label\na,no\nb,perhaps\n")
+    run = train("never", eval=path("unknown.csv"))
+    fine("a label that only the evaluation has", run.returncode == 3 and b"line 3" in run.stderr and b"perhaps" in run.stderr, run.stderr)
+    run = train("nan", lr="1e30", max_grad_norm="0")
+    fine("a loss that is not finite: step and line", run.returncode == 3 and b"not finite" in run.stderr and b"step" in run.stderr, run.stderr)
+    run = train("never", memory="1MiB")
+    fine("what does not fit", run.returncode == 4 and b"smallest that works" in run.stderr, run.stderr)
+
+
+wanted = sys.argv[3:] or list(parts)
+with tempfile.TemporaryDirectory(prefix="plimsoll-training-") as here:
+    prepare()
+    for name in wanted:
+        for left in os.listdir(here):
+            if left not in ("model", "train.csv", "eval.csv"):
+                full = path(left)
+                shutil.rmtree(full) if os.path.isdir(full) else os.unlink(full)
+        parts[name]()
+print(f"{checks - len(faults)} of {checks} checks hold")
+sys.exit(bool(faults))
