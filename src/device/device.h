@@ -26,7 +26,7 @@
     X(RELU2, "relu2")                                                                                    \
     X(RELU6, "relu6")                                                                                    \
     X(LEAKY_RELU, "leaky_relu") /* 0.01 */                                                               \
-        X(SILU, "silu") /* also swish */ X(MISH, "mish") X(LAPLACE, "laplace") X(SIGMOID, "sigmoid") X(TANH, "tanh")
+    X(SILU, "silu") /* also swish */ X(MISH, "mish") X(LAPLACE, "laplace") X(SIGMOID, "sigmoid") X(TANH, "tanh")
 typedef enum pl_act {
 #define PL_ACT_ENUM(name, text) PL_ACT_##name,
     PL_ACT_MAP(PL_ACT_ENUM)

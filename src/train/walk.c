@@ -246,8 +246,8 @@ static void update_chunk(pl_step *s, const pl_parameter *p, uint64_t first, uint
             .gradient = g,
             .clip = (float)s->clip,
             .keep = (float)(1.0 - s->lr * decay),
-            .b1 = (float)r->b1,
-            .b2 = (float)r->b2,
+            .b1 = r->b1,
+            .b2 = r->b2,
             .step_size = (float)(s->lr / (1.0 - power(r->b1, s->t))),
             .root2 = (float)sqrt(1.0 - power(r->b2, s->t)),
             .eps = (float)r->eps};

@@ -260,9 +260,16 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_are_sorted), cmocka_unit_test(test_the_folders_order), cmocka_unit_test(test_whole_numbers_in_their_own_order),
-        cmocka_unit_test(test_strings_that_look_like_numbers), cmocka_unit_test(test_fractions_are_a_regression), cmocka_unit_test(test_problem_type_decides),
-        cmocka_unit_test(test_lists), cmocka_unit_test(test_one_class), cmocka_unit_test(test_many), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_names_are_sorted),
+        cmocka_unit_test(test_the_folders_order),
+        cmocka_unit_test(test_whole_numbers_in_their_own_order),
+        cmocka_unit_test(test_strings_that_look_like_numbers),
+        cmocka_unit_test(test_fractions_are_a_regression),
+        cmocka_unit_test(test_problem_type_decides),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_one_class),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

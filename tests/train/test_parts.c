@@ -176,9 +176,22 @@ static void test_narrow(void **state)
         float x;
         uint16_t f16, bf16;
     } cases[] = {
-        {0, 0, 0}, {-0.0f, 0x8000, 0x8000}, {1, 0x3C00, 0x3F80}, {-2, 0xC000, 0xC000}, {65504, 0x7BFF, 0x4780}, {65519, 0x7BFF, 0x4780}, {65520, 0x7C00, 0x4780},
-        {INFINITY, 0x7C00, 0x7F80}, {6.103515625e-05f, 0x0400, 0x3880}, {5.9604645e-08f, 0x0001, 0x3380}, {2.9802322e-08f, 0, 0x3300}, {2.98023259e-08f, 1, 0x3300},
-        {1.00048828125f, 0x3C00, 0x3F80}, {1.00146484375f, 0x3C02, 0x3F80}, {1.00390625f, 0x3C04, 0x3F80}, {1.01171875f, 0x3C0C, 0x3F82},
+        {0, 0, 0},
+        {-0.0f, 0x8000, 0x8000},
+        {1, 0x3C00, 0x3F80},
+        {-2, 0xC000, 0xC000},
+        {65504, 0x7BFF, 0x4780},
+        {65519, 0x7BFF, 0x4780},
+        {65520, 0x7C00, 0x4780},
+        {INFINITY, 0x7C00, 0x7F80},
+        {6.103515625e-05f, 0x0400, 0x3880},
+        {5.9604645e-08f, 0x0001, 0x3380},
+        {2.9802322e-08f, 0, 0x3300},
+        {2.98023259e-08f, 1, 0x3300},
+        {1.00048828125f, 0x3C00, 0x3F80},
+        {1.00146484375f, 0x3C02, 0x3F80},
+        {1.00390625f, 0x3C04, 0x3F80},
+        {1.01171875f, 0x3C0C, 0x3F82},
     };
     for (size_t i = 0; i < PL_COUNT(cases); i++) {
         assert_int_equal(half(cases[i].x, PL_F16), cases[i].f16);
@@ -191,9 +204,15 @@ static void test_narrow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_digest_vectors), cmocka_unit_test(test_digest_pieces), cmocka_unit_test(test_shuffle_is_a_permutation),
-        cmocka_unit_test(test_shuffle_depends_on_seed_and_epoch), cmocka_unit_test(test_shuffle_is_even), cmocka_unit_test(test_cosine), cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_steps), cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_digest_vectors),
+        cmocka_unit_test(test_digest_pieces),
+        cmocka_unit_test(test_shuffle_is_a_permutation),
+        cmocka_unit_test(test_shuffle_depends_on_seed_and_epoch),
+        cmocka_unit_test(test_shuffle_is_even),
+        cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_narrow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

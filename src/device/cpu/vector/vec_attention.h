@@ -27,16 +27,24 @@ enum {
 #define VF_SPAN_BLOCK(rows, vectors) \
     static void span_block_##rows##_##vectors(const vf_block *x) { vf_block_run(rows, vectors, false, x, SPAN_ROW, 1); }
 #define VF_SPAN_BLOCKS(rows) VF_SPAN_BLOCK(rows, 1) VF_SPAN_BLOCK(rows, 2)
+/* clang-format off */
 VF_SPAN_BLOCKS(1)
 VF_SPAN_BLOCKS(2)
 VF_SPAN_BLOCKS(3)
 VF_SPAN_BLOCKS(4)
-VF_SPAN_BLOCKS(5) VF_SPAN_BLOCKS(6)
+VF_SPAN_BLOCKS(5)
+VF_SPAN_BLOCKS(6)
 #ifdef __AVX512F__
-    VF_SPAN_BLOCKS(7) VF_SPAN_BLOCKS(8) VF_SPAN_BLOCKS(9) VF_SPAN_BLOCKS(10) VF_SPAN_BLOCKS(11) VF_SPAN_BLOCKS(12)
+VF_SPAN_BLOCKS(7)
+VF_SPAN_BLOCKS(8)
+VF_SPAN_BLOCKS(9)
+VF_SPAN_BLOCKS(10)
+VF_SPAN_BLOCKS(11)
+VF_SPAN_BLOCKS(12)
 #endif
+/* clang-format on */
 
-        typedef struct span_choice {
+typedef struct span_choice {
     vf_block_fn one, two; /* vectors of columns */
 } span_choice;
 

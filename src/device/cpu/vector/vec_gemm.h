@@ -10,6 +10,7 @@
 /* ---- blocks: A packed as [depth][rows of the strip] ---- */
 #define VF_PACKED_BLOCK(rows, panels) \
     static void packed_block_##rows##_##panels(const vf_block *x) { vf_block_run(rows, 2 * (panels), true, x, 1, rows); }
+/* clang-format off */
 VF_PACKED_BLOCK(1, 1)
 VF_PACKED_BLOCK(2, 1)
 VF_PACKED_BLOCK(3, 1)
@@ -19,15 +20,23 @@ VF_PACKED_BLOCK(6, 1)
 #ifdef __AVX512F__
 VF_PACKED_BLOCK(7, 1)
 VF_PACKED_BLOCK(8, 1)
-VF_PACKED_BLOCK(9, 1) VF_PACKED_BLOCK(10, 1) VF_PACKED_BLOCK(11, 1) VF_PACKED_BLOCK(12, 1) VF_PACKED_BLOCK(1, 4) VF_PACKED_BLOCK(2, 4) VF_PACKED_BLOCK(3, 4)
-    VF_PACKED_BLOCK(4, 2) VF_PACKED_BLOCK(5, 2)
+VF_PACKED_BLOCK(9, 1)
+VF_PACKED_BLOCK(10, 1)
+VF_PACKED_BLOCK(11, 1)
+VF_PACKED_BLOCK(12, 1)
+VF_PACKED_BLOCK(1, 4)
+VF_PACKED_BLOCK(2, 4)
+VF_PACKED_BLOCK(3, 4)
+VF_PACKED_BLOCK(4, 2)
+VF_PACKED_BLOCK(5, 2)
 #else
 VF_PACKED_BLOCK(1, 4)
 VF_PACKED_BLOCK(2, 2)
 VF_PACKED_BLOCK(3, 2)
 #endif
+/* clang-format on */
 
-        typedef struct block_choice {
+typedef struct block_choice {
     size_t panels; /* at once */
     vf_block_fn at_once, single;
 } block_choice;
@@ -77,7 +86,7 @@ static size_t share_evenly(size_t whole, size_t most)
 
 static gemm_cut gemm_cut_make(size_t rows, size_t depth, bool bf16)
 {
-    gemm_cut cut = {.panels = rows <= VF_ROWS ? packed_blocks[rows].panels : 1};
+    gemm_cut cut = {.panels = rows > 0 && rows <= VF_ROWS ? packed_blocks[rows].panels : 1};
     size_t most = DEPTH_BLOCK;
     if (bf16)
         most = DEPTH_BLOCK / cut.panels; /* the widened panels stay in the first cache */

@@ -91,30 +91,38 @@ static void attention_forward_of(const pl_attention_train *t, void *workspace, s
 #define VF_KEY_BLOCK(rows, vectors) \
     static void key_block_##rows##_##vectors(const vf_block *x) { vf_block_run(rows, vectors, false, x, 1, SPAN_ROW); }
 #define VF_KEY_BLOCKS(rows) VF_KEY_BLOCK(rows, 1) VF_KEY_BLOCK(rows, 2)
+/* clang-format off */
 VF_KEY_BLOCKS(1)
 VF_KEY_BLOCKS(2)
 VF_KEY_BLOCKS(3)
 VF_KEY_BLOCKS(4)
-VF_KEY_BLOCKS(5) VF_KEY_BLOCKS(6)
+VF_KEY_BLOCKS(5)
+VF_KEY_BLOCKS(6)
 #ifdef __AVX512F__
-    VF_KEY_BLOCKS(7) VF_KEY_BLOCKS(8) VF_KEY_BLOCKS(9) VF_KEY_BLOCKS(10) VF_KEY_BLOCKS(11) VF_KEY_BLOCKS(12)
+VF_KEY_BLOCKS(7)
+VF_KEY_BLOCKS(8)
+VF_KEY_BLOCKS(9)
+VF_KEY_BLOCKS(10)
+VF_KEY_BLOCKS(11)
+VF_KEY_BLOCKS(12)
 #endif
+/* clang-format on */
 
 #define VF_KEY_ENTRY(rows) [rows] = {key_block_##rows##_1, key_block_##rows##_2}
-        static const vf_block_fn key_blocks[VF_ROWS + 1][2] = {
-            VF_KEY_ENTRY(1),
-            VF_KEY_ENTRY(2),
-            VF_KEY_ENTRY(3),
-            VF_KEY_ENTRY(4),
-            VF_KEY_ENTRY(5),
-            VF_KEY_ENTRY(6),
+static const vf_block_fn key_blocks[VF_ROWS + 1][2] = {
+    VF_KEY_ENTRY(1),
+    VF_KEY_ENTRY(2),
+    VF_KEY_ENTRY(3),
+    VF_KEY_ENTRY(4),
+    VF_KEY_ENTRY(5),
+    VF_KEY_ENTRY(6),
 #ifdef __AVX512F__
-            VF_KEY_ENTRY(7),
-            VF_KEY_ENTRY(8),
-            VF_KEY_ENTRY(9),
-            VF_KEY_ENTRY(10),
-            VF_KEY_ENTRY(11),
-            VF_KEY_ENTRY(12),
+    VF_KEY_ENTRY(7),
+    VF_KEY_ENTRY(8),
+    VF_KEY_ENTRY(9),
+    VF_KEY_ENTRY(10),
+    VF_KEY_ENTRY(11),
+    VF_KEY_ENTRY(12),
 #endif
 };
 
