@@ -61,11 +61,6 @@ static bool find_cache(const pl_hub_env *env, place *out)
     return out->used > 0 && !out->full;
 }
 
-typedef struct repository {
-    const char *org, *name, *revision; /* org NULL: a name alone */
-    size_t org_bytes, name_bytes;
-} repository;
-
 /* Letters, digits, '-', '_' and '.', no "--" and no "..", which the hub does not allow either. */
 static bool is_part(const char *text, size_t n)
 {
@@ -93,10 +88,10 @@ static bool is_revision(const char *text)
     }
 }
 
-static bool parse_repository(const char *model, repository *out)
+bool pl_hub_name_parse(const char *model, pl_hub_name *out)
 {
     size_t n = strcspn(model, "@");
-    *out = (repository){.revision = model[n] ? model + n + 1 : "main"};
+    *out = (pl_hub_name){.revision = model[n] ? model + n + 1 : "main"};
     const char *slash = memchr(model, '/', n);
     if (slash) {
         out->org = model;
@@ -107,6 +102,12 @@ static bool parse_repository(const char *model, repository *out)
     out->name = slash ? slash + 1 : model;
     out->name_bytes = n - (size_t)(out->name - model);
     return is_part(out->name, out->name_bytes) && is_revision(out->revision);
+}
+
+bool pl_hub_cache(const pl_hub_env *env, char *path, size_t capacity)
+{
+    place at = {.used = 0};
+    return find_cache(env, &at) && (size_t)snprintf(path, capacity, "%s", at.text) < capacity;
 }
 
 static bool is_folder(const char *path)
@@ -144,11 +145,11 @@ static pl_status read_reference(const place *repository_place, const char *revis
     return PL_OK;
 }
 
-static pl_status not_found(const char *model, const repository *r, const char *cache, pl_error *e)
+static pl_status not_found(const char *model, const pl_hub_name *r, const char *cache, pl_error *e)
 {
     pl_fail(e, PL_BAD_INPUT, "%s: is neither a folder nor a model in the cache%s%s", model, cache ? " " : ", for none is set", cache ? cache : "");
     bool other = strcmp(r->revision, "main") != 0;
-    pl_hint(e, "get it: hf download %.*s%s%s", (int)strcspn(model, "@"), model, other ? " --revision " : "", other ? r->revision : "");
+    pl_hint(e, "get it: plimsoll pull %.*s%s%s", (int)strcspn(model, "@"), model, other ? "@" : "", other ? r->revision : "");
     return PL_BAD_INPUT;
 }
 
@@ -159,7 +160,7 @@ static pl_status hand_over(const char *found, char *path, size_t capacity, pl_er
     return PL_OK;
 }
 
-static pl_status find_in_cache(const char *model, const repository *r, const pl_hub_env *env, char *path, size_t capacity, pl_error *e)
+static pl_status find_in_cache(const char *model, const pl_hub_name *r, const pl_hub_env *env, char *path, size_t capacity, pl_error *e)
 {
     place at = {.used = 0};
     if (!find_cache(env, &at))
@@ -195,8 +196,8 @@ pl_status pl_hub_find(const char *model, const pl_hub_env *env, char *path, size
         return pl_fail(e, PL_BAD_INPUT, "%s: is no folder, a model's folder with config.json is needed", model);
     }
     int error = errno;
-    repository r;
-    if ((error == ENOENT || error == ENOTDIR) && parse_repository(model, &r))
+    pl_hub_name r;
+    if ((error == ENOENT || error == ENOTDIR) && pl_hub_name_parse(model, &r))
         return find_in_cache(model, &r, env, path, capacity, e);
     if (error == ENOENT)
         return pl_fail(e, PL_BAD_INPUT, "%s: there is no such folder", model);

@@ -15,6 +15,15 @@ typedef struct pl_hub_env {
  * that says how to pull it. */
 pl_status pl_hub_find(const char *model, const pl_hub_env *env, char *path, size_t capacity, pl_error *e);
 
+/* ORG/NAME (or NAME) with optional @REV, in parts; they point into the text. */
+typedef struct pl_hub_name {
+    const char *org, *name, *revision; /* org NULL: a name alone; revision: "main" where none is given */
+    size_t org_bytes, name_bytes;
+} pl_hub_name;
+bool pl_hub_name_parse(const char *text, pl_hub_name *out); /* false: no name that the hub allows */
+/* The cache's folder. False: the environment names none, or it is too long. */
+bool pl_hub_cache(const pl_hub_env *env, char *path, size_t capacity);
+
 /* ---- a folder ---- */
 typedef struct pl_tensor_view {
     const char *name;

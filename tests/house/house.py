@@ -23,6 +23,7 @@ APART = {
     "cli": {"base", "json"},
     "explain": {"base", "os", "json", "text", "hub", "model", "plan", "program"},
     "watch": {"base", "os", "json", "explain"},
+    "pull": {"base", "json", "hub"},
     "pytorch": {"base", "os", "json", "hub", "model", "plan"},
 }
 # Room: rooms that it must not use although they stand before it.

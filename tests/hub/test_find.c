@@ -118,7 +118,7 @@ static void revisions_are_followed(void **state)
     pl_error e;
     char path[64];
     assert_int_equal(pl_hub_find("org/other@v1", &env, path, sizeof path, &e), PL_BAD_INPUT);
-    assert_string_equal(e.hints, "get it: hf download org/other --revision v1\n");
+    assert_string_equal(e.hints, "get it: plimsoll pull org/other@v1\n");
 }
 
 static void hostile_caches_are_refused(void **state)
