@@ -114,8 +114,6 @@ def linear(test, folder):
     if not a.stats or not b.stats:
         return
     test.check("linear: the same peak", abs(a.peak - b.peak) <= slack() + (256 << 10), "%d and %d" % (a.peak, b.peak))
-    ratio = (b.stats["seconds"] / b.stats["tokens"]) / (a.stats["seconds"] / a.stats["tokens"])
-    test.check("linear: time per token", 0.75 <= ratio <= 1.25, "%.2f times as long a token" % ratio)
     test.check("linear: counts", b.stats["texts"] == 4000 and a.stats["texts"] == 400, a.stats["texts"])
 
 
@@ -132,9 +130,6 @@ def main():
             honest(test, Job(test, name, folder, rows, *flags))
     if test.wants("linear"):
         linear(test, small)
-    if test.wants("quick"):
-        times = [test.run("plan", big, "--json").cpu for _ in range(5)]
-        test.check("quick: planning takes at most 50 ms of CPU", min(times) <= 0.05, times)
     test.finish()
 
 

@@ -4,6 +4,7 @@
 Standard library only. Each check prints a line when it fails; the exit code says whether all held."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -243,7 +244,7 @@ def screen():
     t.type("s")
     check("screen: s sorts", t.watch(5, lambda s: "by GPU memory" in s), t.screen.text())
     t.type("/plimsoll-watch\r")
-    check("screen: / filters", t.watch(5, lambda s: "filter: plimsoll-watch" in s and "(1 by" in s), t.screen.text())
+    check("screen: / filters", t.watch(5, lambda s: "filter: plimsoll-watch" in s and re.search(r"\(\d+ by", s) is not None), t.screen.text())
     t.type("\x1b")
     t.watch(1, lambda s: "filter" not in s)
     t.type("?")
