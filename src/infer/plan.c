@@ -225,8 +225,9 @@ pl_status pl_plan_make(const char *model, const pl_options *options, pl_plan **o
 {
     pl_status s = begin(model, options, out, e);
     pl_plan *p = *out;
-    if (!s)
-        s = pl__limit_choose(options, &p->limit, p->reason, e);
+    if (s || !p)
+        return finish(s, out);
+    s = pl__limit_choose(options, &p->limit, p->reason, e);
     if (!s)
         s = search(p, options, e);
     if (!s) {
@@ -242,7 +243,9 @@ pl_status pl__plan_from(const char *model, const pl_options *options, const pl__
 {
     pl_status s = begin(model, options, out, e);
     pl_plan *p = *out;
-    if (!s && p->digest != saved->digest)
+    if (s || !p)
+        return finish(s, out);
+    if (p->digest != saved->digest)
         s = pl_fail(e, PL_NO_FIT, "%s: this plan was made for another model, task or pooling; plan again", saved->file);
     if (!s) {
         p->limit = options->memory ? options->memory : saved->limit;

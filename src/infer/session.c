@@ -119,7 +119,7 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
     pl_session *x = NULL;
     if (!s)
         s = map_all(plan, &x, e);
-    if (s)
+    if (s || !x)
         return s;
     lay_out_window(x);
     x->view = view;

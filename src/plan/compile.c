@@ -230,8 +230,7 @@ static void take_tables(compiler *c, void *tables)
     p->ops = (pl_op *)(void *)at;
     at += pl_round_up(p->op_count * sizeof *p->ops, LINE);
     p->loads = c->loads.loads = (pl_load *)(void *)at;
-    at += p->load_count * sizeof *p->loads;
-    assert((size_t)(at - (char *)tables) <= c->l.program);
+    assert((size_t)(at - (char *)tables) + p->load_count * sizeof *p->loads <= c->l.program);
 }
 
 static void fill_program(compiler *c, const pl__cut *cut)

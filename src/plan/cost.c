@@ -95,8 +95,8 @@ double pl__seconds_per_row(const pl_plan_request *r, const pl__cut *cut, const p
     double beside = k->slots > 1 ? threads : 1.0; /* read-ahead shares the cores; one slot leaves them idle */
     double first = k->slots > 1 ? read / (double)pl_max(cut->stages, 1) : 0;
     if (r->tokens) {
-        double passes = (double)((r->tokens + k->pass_rows - 1) / k->pass_rows);
-        return per_row + passes * (read / beside + first) / (double)r->tokens;
+        uint64_t passes = (r->tokens + k->pass_rows - 1) / k->pass_rows;
+        return per_row + (double)passes * (read / beside + first) / (double)r->tokens;
     }
     return per_row + (1 - SMALL_SHARE) * (read / beside + first) / pass + SMALL_SHARE * read / SMALL_PASS;
 }

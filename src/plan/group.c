@@ -68,7 +68,7 @@ static void open_group(const pl_plan_request *r, pl__group *g, uint32_t i)
         size = m->axes[g->axis].size;
         g->grain = op->weight[1] ? size : pl_round_up(COLUMN_GRAIN, r->kernels->panel);
     }
-    g->grain = pl_min(g->grain, size);
+    g->grain = pl_max(1, pl_min(g->grain, size));
     g->units = (size + g->grain - 1) / g->grain;
 }
 

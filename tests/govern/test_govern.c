@@ -37,8 +37,8 @@ static void grows_late(void **state)
     pl_pressure tight = left(20 * MIB, 10000 * MIB), wide = left(5000 * MIB, 10000 * MIB);
     uint64_t low = pl_governor_look(&g, &tight, 60 * MIB, 180 * MIB, 0);
     assert_true(low < 100 * MIB);
-    for (double now = 1; now < 31; now += 0.5)
-        assert_int_equal(pl_governor_look(&g, &wide, 60 * MIB, low, now), low);
+    for (int half = 2; half < 62; half++)
+        assert_int_equal(pl_governor_look(&g, &wide, 60 * MIB, low, half / 2.0), low);
     assert_int_equal(pl_governor_look(&g, &wide, 60 * MIB, low, 31.5), 200 * MIB);
 }
 
@@ -63,7 +63,7 @@ static void obeys_who_asks(void **state)
     assert_false(pl_governor_ask(&g, 20 * MIB - 1));
     assert_int_equal(g.limit, 200 * MIB);
     assert_true(pl_governor_ask(&g, 50 * MIB));
-    for (double now = 0; now < 100; now += 1)
+    for (int now = 0; now < 100; now++)
         assert_int_equal(pl_governor_look(&g, &wide, 40 * MIB, 50 * MIB, now), 50 * MIB);
     assert_true(pl_governor_ask(&g, 0));
     assert_int_equal(g.limit, 200 * MIB);
@@ -78,7 +78,8 @@ static void does_not_oscillate(void **state)
     uint64_t limit = 500 * MIB;
     double grown = -1000;
     srand(1);
-    for (double now = 0; now < 100000; now += 0.5) {
+    for (int half = 0; half < 200000; half++) {
+        double now = half / 2.0;
         uint64_t used = limit * 9 / 10;
         pl_pressure p = left((uint64_t)(unsigned)(rand() % 1000) * MIB, 100000 * MIB);
         uint64_t next = pl_governor_look(&g, &p, used, limit, now);

@@ -25,7 +25,7 @@ static void tensor(writer *w, const char *name, unsigned rows, unsigned columns,
     fprintf(w->header, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%u", w->at ? "," : "", name, rows);
     if (columns)
         fprintf(w->header, ",%u", columns);
-    fprintf(w->header, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)w->at, (unsigned long long)(w->at + count * 4));
+    fprintf(w->header, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)w->at, (unsigned long long)w->at + (unsigned long long)count * 4);
     w->at += count * 4;
     for (uint64_t i = 0; i < count; i++) {
         float value = middle + scale * noise(w);
