@@ -250,11 +250,10 @@ void pl__step_emit(const pl_step_request *r, const pl_step_knobs *k, const pl__p
     bool embeddings_learn = params->list[0].learns, layers_learn = !r->recipe.head_only;
     pl__e_head_stage(&m, first, layers, layers_learn);
     for (uint32_t i = layers; i-- > 0;) {
-        pl__layer l = layer_at(&m, 0, i);
         uint32_t at = 3;
         for (uint32_t n = 0; n < i; n++)
             at += layer_at(&m, at, n).count;
-        l = layer_at(&m, at, i);
+        pl__layer l = layer_at(&m, at, i);
         if (!layers_learn || !pl__e_learns(&m, l.first))
             break;
         pl__e_layer_stage_backward(&m, &l, embeddings_learn || (i > 0 && i > r->recipe.first_layer));
