@@ -168,7 +168,7 @@ static void run_gemm(void *self)
 {
     gemm_job *j = self;
     j->g.b = j->weights + j->at * j->weight_bytes;
-    j->at = (j->at + 1) % j->copies;
+    j->at = j->copies ? (j->at + 1) % j->copies : 0;
     j->kernels->gemm(&j->g, j->workspace, 0, panels(j->kernels, j->g.columns));
 }
 

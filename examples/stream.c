@@ -88,7 +88,7 @@ static pl_session *running;
 static void on_interrupt(int number)
 {
     (void)number;
-    pl_stop(running);
+    pl_stop(running); /* NOLINT(bugprone-signal-handler): the header says that it is async-signal-safe */
 }
 
 static int failed(const pl_error *e)

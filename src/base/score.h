@@ -23,7 +23,7 @@ void pl_score_start(pl_score *s, pl_answer answer, size_t labels, size_t ranked,
 /* One text: its logits[labels] (a regression's single number) and its right answer. */
 void pl_score_single(pl_score *s, const float *logits, size_t right);
 void pl_score_multi(pl_score *s, const float *logits, const uint64_t *right); /* bit i of word i / 64: label i */
-void pl_score_number(pl_score *s, double result, double right);
+void pl_score_number(pl_score *s, double x, double y);                        /* result, right answer */
 
 /* Which figures there are for a kind of answer, in order. */
 typedef struct pl_figure_name {

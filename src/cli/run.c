@@ -259,11 +259,11 @@ void cli_keep_finished(cli_output *o, pl_status status, uint64_t base, uint64_t 
     if (status == PL_STOPPED)
         pl_fail(e, PL_STOPPED, "stopped by %s after %llu results", signal_name(cli_signals_caught()), (u)delivered);
     if (stays && base == passed) /* what is kept are the first results of the input */
-        pl_hint(e, "the first %llu results are kept in %s, --skip %llu goes on", (u)(base + delivered), o->partial, (u)(base + delivered));
+        pl_hint(e, "the first %llu results are kept in %s, --skip %llu goes on", (u)base + (u)delivered, o->partial, (u)base + (u)delivered);
     else if (stays)
         pl_hint(e, "%llu results behind the first %llu are kept in %s", (u)delivered, (u)passed, o->partial);
     else if (!o->replaces && status == PL_STOPPED)
-        pl_hint(e, "--skip %llu goes on", (u)(passed + delivered));
+        pl_hint(e, "--skip %llu goes on", (u)passed + (u)delivered);
 }
 
 static pl_status finish(cli_run *run, pl_status status, pl_error *e)

@@ -41,7 +41,7 @@ static int start_and_wait(const char *path, const char **argv, int out, int err)
             execv(path, (char *const *)(uintptr_t)argv);
         _exit(127);
     }
-    int status;
+    int status = 0;
     pid_t got = -1;
     while (pid > 0 && (got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
         continue;

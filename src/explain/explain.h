@@ -92,8 +92,8 @@ void pl_explain_close(pl_explain *x);                 /* NULL is allowed */
 /* One event as a JSON object, and as people read it (`number` counts events, `color` uses ANSI): the
  * whole story, and one line of it for logs with very many. */
 pl_status pl_oom_json(const pl_oom *event, pl_write write, void *self, pl_error *e);
-pl_status pl_oom_brief(const pl_oom *event, uint64_t number, bool color, pl_write write, void *self, pl_error *e);
-pl_status pl_oom_text(const pl_oom *event, uint64_t number, bool color, pl_write write, void *self, pl_error *e);
+pl_status pl_oom_brief(const pl_oom *event, uint64_t count, bool color, pl_write write, void *self, pl_error *e);
+pl_status pl_oom_text(const pl_oom *event, uint64_t count, bool color, pl_write write, void *self, pl_error *e);
 
 /* The table of wordings, row by row, for documentation and tests; false beyond the last. */
 typedef struct pl_wording_view {

@@ -287,7 +287,7 @@ static size_t capture_before(const pl__part *part, const pl__squeezed *text, siz
         char c = text->text[at - 1];
         if (!pl__letter(c) && !pl__digit(c) && c != '.' && c != ',')
             break;
-        uint64_t v;
+        uint64_t v = 0;
         if (pl__digit(c) && capture_parse(part, text->text + at - 1, end - at + 1, &v) == end - at + 1) {
             best = at - 1;
             *value = v;
@@ -333,7 +333,7 @@ size_t pl__figures_read(size_t wording, const pl__squeezed *q, size_t begin, siz
         const pl__sequence *figure = &figures[row_figures[wording].first + i];
         bool again = repeats(figure);
         for (size_t at = begin; at < limit;) {
-            reading r;
+            reading r = {{0}};
             at = figure_find(figure, q, at, limit, &r);
             if (at == SIZE_MAX)
                 break;
@@ -426,7 +426,7 @@ bool pl__key_match(size_t wording, const pl__squeezed *q, size_t at, pl__figures
         return false;
     size_t literal = at - a->offset, least = literal > 2 * GAP ? literal - 2 * GAP : 0;
     for (size_t start = literal;; start--) {
-        reading r;
+        reading r = {{0}};
         size_t stop = sequence_match(&keys[wording], 0, q, start, q->n, &r);
         if (stop != SIZE_MAX && stop > at) {
             take(&keys[wording], &r, f);

@@ -12,7 +12,7 @@
 /* Runs `program` (found beside this one or where the house is installed) with argv (argv[0] is set
  * here) and reads the JSON object that it prints; exit codes 0 and 4 (does not fit) count as an
  * answer. Else its own message and status. Free with json_decref. */
-pl_status pl__ask(const char *program, const char **argv, json_t **out, pl_error *e);
+pl_status pl__ask(const char *program, const char **argv, json_t **answer, pl_error *e);
 
 /* ---- need.c ---- */
 

@@ -14,7 +14,7 @@ typedef struct pl__sight {
     const pl__place *p;
 } pl__sight;
 
-void pl__look(const pl__place *p, pl__sight *out);
+void pl__look(const pl__place *p, pl__sight *v);
 char pl__touching(const pl__sight *v); /* the character that touches the key, ' ' when none does */
 
 bool pl__any(const char *text, size_t n, const char *const *words, size_t count);

@@ -112,6 +112,7 @@ static bool read_whole(const char **at, uint64_t *out)
 {
     const char *p = *at;
     uint64_t value = 0;
+    *out = 0;
     for (; *p >= '0' && *p <= '9'; p++)
         if (!pl_mul(value, 10, &value) || !pl_add(value, (uint64_t)(*p - '0'), &value))
             return false;
@@ -124,10 +125,10 @@ static bool read_whole(const char **at, uint64_t *out)
 /* bytes 100-199/200 */
 static void read_range(pl__reply *r, const char *text, size_t n)
 {
-    char line[128];
+    char line[128] = {0};
     copy(line, sizeof line, text, n);
     const char *at = line;
-    uint64_t last;
+    uint64_t last = 0;
     if (strncasecmp(at, "bytes ", 6) != 0)
         return;
     at += 6;

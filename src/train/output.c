@@ -116,7 +116,7 @@ pl_status pl__output_is_finished(pl_trainer *t, bool *yes, pl_error *e)
     finished *f = malloc(sizeof *f);
     pl_status s = path && block && f ? PL_OK : pl_fail_no_memory(e, PL__BLOCK, "a checkpoint");
     pl__block_reader r;
-    if (!s && access(path, F_OK) == 0 && pl__blocks_open(&r, path, f, sizeof *f, block, NULL) == PL_OK) {
+    if (!s && path && f && access(path, F_OK) == 0 && pl__blocks_open(&r, path, f, sizeof *f, block, NULL) == PL_OK) {
         pl__blocks_close(&r);
         f->recipe[sizeof f->recipe - 1] = '\0';
         s = pl__recipe_compare(f->recipe, t->recipe_text, t->paths.partial, e);

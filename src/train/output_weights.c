@@ -41,11 +41,13 @@ void pl__output_name(const pl_trainer *t, const pl_parameter *p, char *out, size
 pl_dtype pl__output_type(const pl_trainer *t, const pl_parameter *p)
 {
     const pl_tensor_view *v = pl_folder_tensor(t->reading.folder, p->name);
-    bool fresh = !v || v->rank != p->rank || v->shape[0] != p->shape[0];
+    if (!v)
+        return t->model.operators[0].weight[0]->type;
+    bool fresh = v->rank != p->rank || v->shape[0] != p->shape[0];
     return fresh ? t->model.operators[0].weight[0]->type : p->type;
 }
 
-static uint64_t elements_of(const pl_parameter *p) { return p->shape[0] * (p->rank > 1 ? p->shape[1] : 1); }
+static uint64_t elements_of(const pl_parameter *p) { return !p ? 0 : p->shape[0] * (p->rank > 1 ? p->shape[1] : 1); }
 
 uint64_t pl__output_bytes(const pl_trainer *t)
 {
@@ -108,7 +110,7 @@ static uint64_t put_header(pl__sink *sink, const item *items, size_t count)
         add(&h, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%llu", items[i].name, pl_dtype_name(items[i].type), (unsigned long long)p->shape[0]);
         if (p->rank > 1)
             add(&h, ",%llu", (unsigned long long)p->shape[1]);
-        add(&h, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + bytes));
+        add(&h, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)at + (unsigned long long)bytes);
         at += bytes;
     }
     add(&h, "}");

@@ -48,13 +48,15 @@ static uint64_t ceiling(double x)
     return whole + ((double)whole < x ? 1 : 0);
 }
 
+static uint64_t epochs_of(uint64_t steps, uint64_t per_epoch) { return (steps + per_epoch - 1) / per_epoch; }
+
 pl_status pl__schedule_make(const pl_training *t, uint64_t examples, pl__schedule *out, pl_error *e)
 {
     const double most = (double)(UINT64_C(1) << MOST_BITS);
     *out = (pl__schedule){.kind = t->schedule, .lr = t->lr, .per_epoch = pl_max(1, (examples + t->batch - 1) / t->batch), .epochs = t->epochs};
     if (t->max_steps) {
         out->steps = t->max_steps;
-        out->epochs = (double)((t->max_steps + out->per_epoch - 1) / out->per_epoch);
+        out->epochs = (double)epochs_of(t->max_steps, out->per_epoch);
     } else {
         double steps = t->epochs * (double)out->per_epoch;
         if (!(steps > 0 && steps < most))

@@ -34,7 +34,7 @@ typedef struct pl__spool {
 pl_status pl__spool_open(pl__spool *s, const char *folder, uint32_t vocabulary, char *buffer, size_t capacity, pl_error *e);
 void pl__spool_close(pl__spool *s);
 
-pl_status pl__spool_write(pl__spool *s, const pl_example *example, const uint32_t *ids, const uint8_t *types, uint32_t tokens, pl_error *e);
+pl_status pl__spool_write(pl__spool *s, const pl_example *x, const uint32_t *ids, const uint8_t *types, uint32_t tokens, pl_error *e);
 pl_status pl__spool_flush(pl__spool *s, pl_error *e);
 /* The record at `offset`, which must hold the beginning of one; `memory` holds `longest` bytes. */
 pl_status pl__spool_read(const pl__spool *s, uint64_t offset, char *memory, pl__example *out, pl_error *e);

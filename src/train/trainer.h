@@ -185,7 +185,7 @@ pl_status pl__output_begin(pl_trainer *t, bool resumed, pl_error *e);
 /* Writes everything into OUT.partial, then makes it OUT. */
 pl_status pl__output_finish(pl_trainer *t, pl_error *e);
 /* OUT.partial holds a complete model already: only the last renaming is left. */
-pl_status pl__output_is_finished(pl_trainer *t, bool *finished, pl_error *e);
+pl_status pl__output_is_finished(pl_trainer *t, bool *yes, pl_error *e);
 pl_status pl__output_place(pl_trainer *t, pl_error *e);
 /* Its parts. */
 void pl__output_name(const pl_trainer *t, const pl_parameter *p, char *out, size_t capacity); /* as transformers saves it */

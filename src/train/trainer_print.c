@@ -47,9 +47,9 @@ pl_status pl_trainer_json(const pl_trainer *t, pl_write write, void *self, pl_er
     pl_print(&p, ",\"knobs\":");
     knobs(&p, t);
     pl_print(&p, ",\"disk_bytes\":%llu,\"read_bytes\":%llu,\"write_bytes\":%llu,\"virtual_bytes\":%llu",
-        (unsigned long long)(t->plan.spill_bytes + t->spool.end + saved),
-        (unsigned long long)(t->learned.count * sizeof(float) + steps(t) * t->plan.spill_read), (unsigned long long)(t->spool.end + written),
-        (unsigned long long)(t->plan.peak + HUGE_PAGE));
+        (unsigned long long)t->plan.spill_bytes + (unsigned long long)t->spool.end + (unsigned long long)saved,
+        (unsigned long long)t->learned.count * sizeof(float) + (unsigned long long)steps(t) * t->plan.spill_read,
+        (unsigned long long)t->spool.end + (unsigned long long)written, (unsigned long long)t->plan.peak + HUGE_PAGE);
     pl_print(&p, ",\"steps\":%llu,\"step\":{\"seconds\":", (unsigned long long)(t->sets[PL_ROLE_TRAIN].name ? t->schedule.steps : 0));
     pl_print_double(&p, t->plan.seconds_per_step);
     pl_print(&p, ",\"read_bytes\":%llu,\"write_bytes\":%llu},\"spill_bytes\":%llu", (unsigned long long)t->plan.spill_read,
