@@ -47,7 +47,7 @@ pl_dtype pl__output_type(const pl_trainer *t, const pl_parameter *p)
     return fresh ? t->model.operators[0].weight[0]->type : p->type;
 }
 
-static uint64_t elements_of(const pl_parameter *p) { return !p ? 0 : p->shape[0] * (p->rank > 1 ? p->shape[1] : 1); }
+static uint64_t elements_of(const pl_parameter *p) { return p->shape[0] * (p->rank > 1 ? p->shape[1] : 1); }
 
 uint64_t pl__output_bytes(const pl_trainer *t)
 {
@@ -106,6 +106,8 @@ static uint64_t put_header(pl__sink *sink, const item *items, size_t count)
     add(&h, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < count; i++) {
         const pl_parameter *p = items[i].p;
+        if (!p)
+            continue;
         uint64_t bytes = elements_of(p) * pl_dtype_bytes(items[i].type);
         add(&h, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%llu", items[i].name, pl_dtype_name(items[i].type), (unsigned long long)p->shape[0]);
         if (p->rank > 1)
