@@ -146,5 +146,5 @@ void pl__op_run(pl_exec *x, const pl_op *op, const pl__tile *tile, const char *s
         return;
     case PL_OPCODE_COUNT: break;
     }
-    assert(!"an opcode of the table");
+    assert(false && "an opcode of the table");
 }

@@ -31,7 +31,7 @@ pl__ref pl__e_take(pl__emitter *m, uint64_t width, bool texts)
         h->bytes -= bytes;
         return ref;
     }
-    assert(!"scratch has a last pl__hole without end");
+    assert(false && "scratch has a last pl__hole without end");
     return (pl__ref){0};
 }
 

@@ -11,7 +11,7 @@ static const pl_operator *maker(const pl__emitter *m, uint32_t norm)
     for (uint32_t i = norm; i-- > 0;)
         if (m->r->model->operators[i].out == m->r->model->operators[norm].out && m->r->model->operators[i].kind == PL_OPERATOR_LINEAR)
             return &m->r->model->operators[i];
-    assert(!"a norm follows a product");
+    assert(false && "a norm follows a product");
     return NULL;
 }
 
@@ -64,7 +64,7 @@ static void layer_forward(pl__emitter *m, pl__layer *l, bool run)
             *pl__e_place(m, op->out) = to;
             break;
         }
-        default: assert(!"an operator of a layer");
+        default: assert(false && "an operator of a layer");
         }
     }
 }
