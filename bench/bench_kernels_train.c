@@ -145,7 +145,7 @@ typedef struct product {
 static void run_gemm_tn(void *self)
 {
     product *j = self;
-    j->b->t->gemm_tn(&j->g, j->workspace, 0, (j->g.columns + j->b->k->panel - 1) / j->b->k->panel);
+    j->b->t->gemm_tn(&j->g, NULL, j->workspace, 0, (j->g.columns + j->b->k->panel - 1) / j->b->k->panel);
 }
 
 static void run_pack_rows(void *self)

@@ -161,7 +161,7 @@ typedef struct pl_kernels {
     void (*pool)(const pl_pool *p, size_t first_text, size_t last_text);
     /* x / max(|x|, 1e-12) per row, in place */
     void (*unit_length)(float *x, size_t stride, size_t width, size_t first_row, size_t last_row);
-    void (*activate)(pl_act act, float *x, size_t n);
+    void (*activate)(pl_act act, float *x, size_t n);                   /* the bits of a product with it */
     void (*widen)(float *out, const void *in, pl_dtype type, size_t n); /* F32 F16 BF16 F64 -> f32 */
 } pl_kernels;
 

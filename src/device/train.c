@@ -27,6 +27,18 @@ const pl_train_kernels *pl_train_kernels_of(pl_isa isa, pl_dtype compute)
     return bf16 ? &pl__train_reference_bf16 : &pl__train_reference_f32;
 }
 
+size_t pl_padded_rows(const pl_row_texts *texts, size_t rows, size_t row_step)
+{
+    if (!texts || row_step == 1)
+        return rows;
+    if (!texts->starts)
+        return rows * row_step;
+    size_t padded = 0;
+    for (size_t t = 0; t < texts->texts; t++)
+        padded += pl_round_up(texts->starts[t + 1] - texts->starts[t], row_step);
+    return padded;
+}
+
 /* The finaliser of SplitMix64 (Steele, Lea & Flood 2014). */
 static uint64_t mix(uint64_t z)
 {

@@ -11,15 +11,25 @@
 
 #include "device/device.h"
 
+/* The rows of a chain over token rows as whole texts. A table that takes several rows at a step
+ * begins each text at a multiple of `row_step` in the chain, zero rows before it, so that a cut
+ * between texts splits no step and the sum does not depend on where the cuts are. */
+typedef struct pl_row_texts {
+    size_t texts;
+    const uint32_t *starts; /* [texts + 1] from 0; NULL: each row is a text of its own */
+} pl_row_texts;
+
 /* Packing of a matrix that stands [depth][columns], columns contiguous (activations, or a weight
  * used in dX = dY W), rows [first_row, first_row + rows) of depth at a time, into the panels that
  * gemm reads. Calls come with growing first_row and no gaps; the last one also sets the padding of
- * depth (first_row + rows == depth). Elements are f32. */
+ * depth (first_row + rows == depth). Elements are f32. With `texts` the rows come in one call, and
+ * the packed depth is pl_padded_rows of them. */
 typedef struct pl_pack_rows {
     void *out;
     size_t columns, depth, first_row, rows;
     const float *in;
-    size_t in_stride; /* elements */
+    size_t in_stride;          /* elements */
+    const pl_row_texts *texts; /* NULL: rows follow each other without a gap */
 } pl_pack_rows;
 
 /* ---- dropout: y = kept ? x * scale : 0, kept when the element's 32 random bits are >= threshold.
@@ -113,11 +123,13 @@ typedef struct pl_adamw {
 } pl_adamw;
 
 typedef struct pl_train_kernels {
+    size_t row_step; /* rows that a chain over rows takes at a step: 1, 2 (AVX512_BF16), 32 (AMX) */
     void (*pack_rows)(const pl_pack_rows *p);
     /* gemm with A standing [depth][rows], a_stride from one depth to the next: C = A^T B. No epilogue
-     * but go_on; bias, residual and act are unused. For dW: rows = out features, depth = token rows. */
+     * but go_on; bias, residual and act are unused. For dW: rows = out features, depth = token rows.
+     * `texts` as B was packed with, or NULL; the workspace's depth is the padded one. */
     size_t (*gemm_tn_workspace)(size_t rows, size_t depth);
-    void (*gemm_tn)(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
+    void (*gemm_tn)(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel);
     void (*dropout)(const pl_dropout_rows *d, size_t first_row, size_t last_row);
     size_t (*attention_workspace)(size_t longest_text, size_t head_width); /* forward and backward */
     void (*attention_forward)(const pl_attention_train *a, void *workspace, size_t first_unit, size_t last_unit);
@@ -132,6 +144,9 @@ typedef struct pl_train_kernels {
      * and halving in f32, block sums added in order in double. */
     double (*sum_squares)(const float *x, size_t n);
 } pl_train_kernels;
+
+/* Depth of a chain over `rows` rows of those texts, zero rows counted. */
+size_t pl_padded_rows(const pl_row_texts *texts, size_t rows, size_t row_step);
 
 /* Never NULL: the training kernels that go with a table of pl_kernels_of. */
 const pl_train_kernels *pl_train_kernels_of(pl_isa isa, pl_dtype compute);

@@ -15,7 +15,7 @@ pl_status pl__parameters_make(const pl_step_request *r, pl_region *region, pl__p
 
 /* Sizes that emission finds out, in bytes of a micro-batch or batch as the request and knobs say. */
 typedef struct pl__step_sizes {
-    uint64_t micro, packed, slab, slot, kept, workspace;
+    uint64_t micro, packed, slab, slot, shard, kept, workspace;
     size_t ops, fetches, yields, stages;
 } pl__step_sizes;
 
@@ -23,8 +23,17 @@ typedef struct pl__step_sizes {
  * bases in p->l. */
 void pl__step_emit(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *params, pl__step_program *p, pl__step_sizes *sizes);
 
-/* Texts of a micro-batch at most. */
-static inline uint32_t pl__micro_texts(const pl_step_request *r, const pl_step_knobs *k) { return (uint32_t)pl_min(r->batch, k->micro_rows); }
+/* Texts of a micro-batch at most: few enough that zero rows at most double its rows in a chain. */
+static inline uint32_t pl__micro_texts(const pl_step_request *r, const pl_step_knobs *k)
+{
+    return (uint32_t)pl_min(r->batch, pl_max(1, k->micro_rows / r->train->row_step));
+}
+/* Rows of a chain over a micro-batch at most, zero rows counted; `texts`: over its texts. */
+static inline uint64_t pl__micro_depth(const pl_step_request *r, const pl_step_knobs *k, bool texts)
+{
+    uint64_t step = r->train->row_step, most = pl__micro_texts(r, k);
+    return texts ? most * step : k->micro_rows + most * (step - 1);
+}
 uint64_t pl__train_stride(uint64_t width); /* elements */
 
 #endif

@@ -96,7 +96,8 @@ void pl__e_backward_linear(pl__emitter *m, uint32_t operator, const pl__trace * 
     bool texts = pl__e_is_texts(m, op->out);
     uint64_t rows = texts ? pl__micro_texts(m->r, m->k) : m->k->micro_rows;
     if (pl__e_learns(m, operator)) {
-        m->s->packed = pl_max(m->s->packed, m->r->kernels->packed_bytes(width_in, rows));
+        uint64_t depth = pl__micro_depth(m->r, m->k, texts);
+        m->s->packed = pl_max(m->s->packed, m->r->kernels->packed_bytes(width_in, depth));
         pl__e_emit(m, (pl__step_op){.code = PL__STEP_PACK_ROWS, .texts = texts, .columns = (uint32_t)width_in, .a = pl__e_fixed(m->p->l.packed, 0), .b = in});
         pl__e_emit(m,
             (pl__step_op){.code = PL__STEP_GEMM_ROWS,
@@ -106,7 +107,7 @@ void pl__e_backward_linear(pl__emitter *m, uint32_t operator, const pl__trace * 
                 .a = pl__e_gradient_of(m, operator, 0, pl__e_bias_index(m, operator), width_in),
                 .b = gy,
                 .c = pl__e_fixed(m->p->l.packed, 0)});
-        pl__e_workspace(m, m->r->train->gemm_tn_workspace(width_out, rows));
+        pl__e_workspace(m, m->r->train->gemm_tn_workspace(width_out, depth));
         if (pl__e_has_bias(m, operator))
             pl__e_emit(m,
                 (pl__step_op){.code = PL__STEP_COLUMN_SUM,

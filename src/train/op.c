@@ -109,7 +109,15 @@ static void run_attention(const pl_step *s, const pl__step_op *op, const place *
         s->request.kernels->attention(&a.f, pl__workspace(s, member), units.first, units.last);
 }
 
-/* Panels of the packed right side stand one behind the other: a member packs its own. */
+/* Where texts begin in a chain over the operation's rows. */
+static pl_row_texts texts_of(const place *p)
+{
+    size_t texts = p->micro->last_text - p->micro->first_text;
+    return (pl_row_texts){texts, p->texts ? NULL : p->micro->starts};
+}
+
+/* Panels of the packed right side stand one behind the other: a member packs its own. Two by two,
+ * as a single one of bf16 may end within a line, where packed_bytes would round up. */
 static void pack_share(const pl_step *s, const pl__step_op *op, const place *p, size_t rows, range columns)
 {
     if (columns.first == columns.last)
@@ -117,12 +125,15 @@ static void pack_share(const pl_step *s, const pl__step_op *op, const place *p, 
     const pl_kernels *k = s->request.kernels;
     char *out = at(p, op->a);
     const float *in = at(p, op->b);
-    s->request.train->pack_rows(&(pl_pack_rows){.out = out + columns.first / k->panel * k->packed_bytes(k->panel, rows),
+    pl_row_texts texts = texts_of(p);
+    size_t depth = pl_padded_rows(&texts, rows, s->request.train->row_step);
+    s->request.train->pack_rows(&(pl_pack_rows){.out = out + k->packed_bytes(columns.first, depth),
         .columns = columns.last - columns.first,
         .depth = rows,
         .rows = rows,
         .in = in + columns.first,
-        .in_stride = op->b.stride});
+        .in_stride = op->b.stride,
+        .texts = &texts});
 }
 
 static void pool_back(const pl__step_op *op, const place *p, range texts)
@@ -213,9 +224,10 @@ static void run_back(pl_step *s, const pl__step_op *op, const place *p, size_t u
     range rows = share(s, member, units, 1), columns = share(s, member, op->columns, GRAIN);
     size_t panel = s->request.kernels->panel;
     switch ((pl__step_code)op->code) {
-    case PL__STEP_PACK_ROWS: pack_share(s, op, p, units, share(s, member, op->columns, panel)); return;
+    case PL__STEP_PACK_ROWS: pack_share(s, op, p, units, share(s, member, op->columns, 2 * panel)); return;
     case PL__STEP_GEMM_ROWS: {
         range panels = share(s, member, (op->columns + panel - 1) / panel, 1);
+        pl_row_texts texts = texts_of(p);
         k->gemm_tn(&(pl_gemm){.rows = op->depth,
                        .columns = op->columns,
                        .depth = units,
@@ -226,7 +238,7 @@ static void run_back(pl_step *s, const pl__step_op *op, const place *p, size_t u
                        .c_stride = op->columns,
                        .go_on = !first,
                        .last = true},
-            pl__workspace(s, member), panels.first, panels.last);
+            &texts, pl__workspace(s, member), panels.first, panels.last);
         return;
     }
     case PL__STEP_COLUMN_SUM:

@@ -152,6 +152,31 @@ static void activations_over_their_range(void **state)
     k->leave(&saved);
 }
 
+/* Training keeps what stands before an activation: done apart it gives what a product gives at once. */
+static void activations_apart(void **state)
+{
+    pl_fp_state saved;
+    const pl_kernels *k = table_enter(state, &saved);
+    dice d = {19};
+    for (unsigned act = 0; act < PL_ACT_COUNT; act++) {
+        product p = product_make(&d, dice_between(&d, 1, 30), dice_between(&d, 1, 100), dice_between(&d, 1, 200), dice_one_in(&d, 2));
+        p.residual = NULL;
+        p.act = (pl_act)act;
+        float *want = run_whole(k, &p);
+        p.act = PL_ACT_NONE;
+        float *got = run_whole(k, &p);
+        for (size_t row = 0; row < p.rows; row++) {
+            k->activate((pl_act)act, got + row * p.c_stride, p.columns);
+            if (memcmp(got + row * p.c_stride, want + row * p.c_stride, p.columns * sizeof *got) != 0)
+                fail_msg("%s apart: row %zu differs", pl_act_name((pl_act)act), row);
+        }
+        floats_free(want);
+        floats_free(got);
+        product_free(&p);
+    }
+    k->leave(&saved);
+}
+
 static void gelu_at_its_ends(void **state)
 {
     pl_fp_state saved;
@@ -409,6 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH_TABLES(near_the_sum_in_double),
         BOTH_TABLES(activations_over_their_range),
+        BOTH_TABLES(activations_apart),
         BOTH_TABLES(gelu_at_its_ends),
         BOTH_TABLES(a_row_does_not_see_its_neighbours),
         BOTH_TABLES(many_rows_are_rows),

@@ -61,7 +61,7 @@ static void multiply(dice *d, pair t, const product *p, size_t from, size_t dept
     pl_fp_state state;
     t.k->enter(&state);
     for (size_t i = 0; i < 3; i++)
-        t.t->gemm_tn(&g, workspace, cut.at[i], cut.at[i + 1]);
+        t.t->gemm_tn(&g, NULL, workspace, cut.at[i], cut.at[i + 1]);
     t.k->leave(&state);
     workspace_free(workspace);
     workspace_free(packed);
@@ -175,12 +175,95 @@ static void test_as_forward(void **state)
     }
 }
 
+/* ---- texts that begin at steps of their own ---- */
+enum { MOST_TEXTS = 12 };
+
+/* Rows of `texts` with the zero rows that a table adds, from `from`. */
+static float *spread(const float *from, size_t stride, size_t width, const pl_row_texts *t, size_t step, size_t padded)
+{
+    float *out = workspace_take(pl_max(padded, 1) * width * sizeof *out);
+    memset(out, 0, pl_max(padded, 1) * width * sizeof *out);
+    size_t at = 0;
+    for (size_t i = 0; i < t->texts; i++) {
+        size_t first = t->starts ? t->starts[i] : i, last = t->starts ? t->starts[i + 1] : i + 1;
+        for (size_t row = first; row < last; row++)
+            memcpy(out + (at + row - first) * width, from + row * stride, width * sizeof *out);
+        at += pl_round_up(last - first, step);
+    }
+    assert_int_equal(at, padded);
+    return out;
+}
+
+static void product_of(
+    pair t, const product *p, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, const pl_row_texts *texts, float *c)
+{
+    size_t depth = pl_padded_rows(texts, rows, t.t->row_step);
+    void *packed = workspace_take(t.k->packed_bytes(p->columns, depth)), *workspace = workspace_take(t.t->gemm_tn_workspace(p->rows, depth));
+    t.t->pack_rows(&(pl_pack_rows){.out = packed, .columns = p->columns, .depth = rows, .rows = rows, .in = b, .in_stride = b_stride, .texts = texts});
+    pl_fp_state state;
+    t.k->enter(&state);
+    t.t->gemm_tn(&(pl_gemm){.rows = p->rows,
+                     .columns = p->columns,
+                     .depth = rows,
+                     .a = a,
+                     .a_stride = a_stride,
+                     .b = packed,
+                     .c = c,
+                     .c_stride = p->c_stride,
+                     .go_on = true,
+                     .last = true},
+        texts, workspace, 0, (p->columns + t.k->panel - 1) / t.k->panel);
+    t.k->leave(&state);
+    workspace_free(packed);
+    workspace_free(workspace);
+}
+
+static void texts_check(dice *d, pair t)
+{
+    uint32_t starts[MOST_TEXTS + 1] = {0}, rest[MOST_TEXTS + 1];
+    size_t texts = dice_between(d, 1, MOST_TEXTS), cut = dice_between(d, 0, texts);
+    bool each = dice_one_in(d, 3); /* each row a text */
+    for (size_t i = 0; i < texts; i++)
+        starts[i + 1] = starts[i] + (each ? 1 : (uint32_t)dice_between(d, 0, 45));
+    for (size_t i = cut; i <= texts; i++)
+        rest[i - cut] = starts[i] - starts[cut];
+    product p = product_make(d, dice_between(d, 1, 50), dice_between(d, 1, 80), starts[texts], false);
+    pl_row_texts whole = {texts, each ? NULL : starts}, first = {cut, each ? NULL : starts}, second = {texts - cut, each ? NULL : rest};
+    size_t padded = pl_padded_rows(&whole, p.depth, t.t->row_step);
+    float *a = spread(p.a, p.a_stride, p.rows, &whole, t.t->row_step, padded), *b = spread(p.b, p.b_stride, p.columns, &whole, t.t->row_step, padded);
+    float *want = floats_copy(p.c, c_floats(&p)), *got = floats_copy(p.c, c_floats(&p)), *parts = floats_copy(p.c, c_floats(&p));
+    product_of(t, &p, a, p.rows, b, p.columns, padded, NULL, want);
+    product_of(t, &p, p.a, p.a_stride, p.b, p.b_stride, p.depth, &whole, got);
+    product_of(t, &p, p.a, p.a_stride, p.b, p.b_stride, starts[cut], &first, parts);
+    product_of(t, &p, p.a + starts[cut] * p.a_stride, p.a_stride, p.b + starts[cut] * p.b_stride, p.b_stride, p.depth - starts[cut], &second, parts);
+    floats_equal("gemm_tn of texts", t.k, got, want, c_floats(&p), false);
+    floats_equal("gemm_tn of texts, cut", t.k, parts, want, c_floats(&p), false);
+    workspace_free(a);
+    workspace_free(b);
+    floats_free(want);
+    floats_free(got);
+    floats_free(parts);
+    product_free(&p);
+}
+
+/* The chain over texts is that over the same rows with zero rows between, and a cut between texts is free. */
+static void test_texts(void **state)
+{
+    (void)state;
+    dice d = {14};
+    for (int isa = 0; isa < PL_ISA_COUNT; isa++)
+        for (int bf16 = 0; bf16 < 2 && pl_isa_present() >> isa & 1; bf16++)
+            for (size_t i = 0; i < 60; i++)
+                texts_check(&d, (pair){pl_kernels_of((pl_isa)isa, bf16 ? PL_BF16 : PL_F32), pl_train_kernels_of((pl_isa)isa, bf16 ? PL_BF16 : PL_F32)});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_f32),
         cmocka_unit_test(test_equal_bf16),
         cmocka_unit_test(test_as_forward),
+        cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,11 +5,15 @@
 #include "device/cpu/tables.h"
 #include "device/cpu/train_tables.h"
 
+enum { ROW_STEP = BF16_STEP /* a tile product sums 32 rows before it adds them */ };
+
 static size_t gemm_tn_workspace(size_t rows, size_t depth) { return pl__bf16_gemm_tn_workspace(&pl__amx_bf16, rows, depth); }
 
-static void gemm_tn(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)
+static void pack_rows(const pl_pack_rows *p) { pl__bf16_pack_rows(p, ROW_STEP); }
+
+static void gemm_tn(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel)
 {
-    pl__bf16_gemm_tn(&pl__amx_bf16, g, workspace, first_panel, last_panel);
+    pl__bf16_gemm_tn(&pl__amx_bf16, ROW_STEP, g, texts, workspace, first_panel, last_panel);
 }
 
 static size_t attention_workspace(size_t longest_text, size_t head_width)
@@ -26,7 +30,8 @@ static void attention_forward(const pl_attention_train *a, void *workspace, size
 }
 
 const pl_train_kernels pl__train_amx = {
-    .pack_rows = pl__bf16_pack_rows,
+    .row_step = ROW_STEP,
+    .pack_rows = pack_rows,
     .gemm_tn_workspace = gemm_tn_workspace,
     .gemm_tn = gemm_tn,
     .attention_workspace = attention_workspace,

@@ -2,6 +2,7 @@
 #include "device/cpu/train_tables.h"
 
 const pl_train_kernels pl__train_avx2_f32 = {
+    .row_step = 1,
     .pack_rows = pl__avx2_pack_rows_f32,
     .gemm_tn_workspace = pl__avx2_gemm_tn_workspace_f32,
     .gemm_tn = pl__avx2_gemm_tn_f32,
@@ -12,6 +13,7 @@ const pl_train_kernels pl__train_avx2_f32 = {
 };
 
 const pl_train_kernels pl__train_avx2_bf16 = {
+    .row_step = 1,
     .pack_rows = pl__avx2_pack_rows_bf16,
     .gemm_tn_workspace = pl__avx2_gemm_tn_workspace_bf16,
     .gemm_tn = pl__avx2_gemm_tn_bf16,

@@ -2,6 +2,7 @@
 #include "device/cpu/train_tables.h"
 
 const pl_train_kernels pl__train_avx512_f32 = {
+    .row_step = 1,
     .pack_rows = pl__avx512_pack_rows_f32,
     .gemm_tn_workspace = pl__avx512_gemm_tn_workspace_f32,
     .gemm_tn = pl__avx512_gemm_tn_f32,
@@ -12,6 +13,7 @@ const pl_train_kernels pl__train_avx512_f32 = {
 };
 
 const pl_train_kernels pl__train_avx512_bf16_by_f32 = {
+    .row_step = 1,
     .pack_rows = pl__avx512_pack_rows_bf16,
     .gemm_tn_workspace = pl__avx512_gemm_tn_workspace_bf16,
     .gemm_tn = pl__avx512_gemm_tn_bf16,

@@ -46,6 +46,7 @@ typedef struct bf16_gelu {
     _Alignas(64) float p[4][16];
 } bf16_gelu;
 extern const bf16_gelu pl__bf16_gelu_erf, pl__bf16_gelu_tanh;
+void pl__bf16_activate(pl_act act, float *x, size_t n);
 
 /* `n` vectors (a constant) side by side, so that one's latency hides behind the others. */
 PL_ALWAYS_INLINE void bf16_gelu_many(const bf16_gelu *f, vf *x, int n)

@@ -1,6 +1,7 @@
 /* The GELUs as bf16.h describes them: P of the sixteen intervals, by the low four bits of the
  * interval's number (0 to 7, then -8 to -1); constant term first. */
 #include "device/cpu/avx512_bf16/bf16.h"
+#include "device/cpu/avx512/avx512.h"
 
 const bf16_gelu pl__bf16_gelu_erf = {{
     {0.612445652f, 0.804300129f, 0.923429549f, 0.977253377f, 0.994940639f, 0.999165595f, 0.999898672f, 0.999991f, 9.01032854e-06f, 0.000101320613f,
@@ -22,3 +23,24 @@ const bf16_gelu pl__bf16_gelu_tanh = {{
     {-0.0104977926f, -0.00204569427f, 0.00453187898f, 0.00490045547f, 0.00258293515f, 0.000832274731f, 0.00016365452f, 1.84972832e-05f, 1.85014851e-05f,
         0.00016365452f, 0.000832274731f, 0.00258293515f, 0.00490045547f, 0.00453187898f, -0.00204569427f, -0.0104977926f},
 }};
+
+/* What a product of these tables does at its end, done apart: the same bits. */
+void pl__bf16_activate(pl_act act, float *x, size_t n)
+{
+    bool erf = act == PL_ACT_GELU, tanh = act == PL_ACT_GELU_NEW || act == PL_ACT_GELU_FAST;
+    if (!erf && !tanh) {
+        pl__avx512_activate(act, x, n);
+        for (size_t at = 0; at < n; at += VF_LANES) /* as the product adds a bias that is zero by then */
+            vf_store_at(x + at, vf_add(vf_load_at(x + at, vm_first(n - at)), vf_zero()), vm_first(n - at));
+        return;
+    }
+    const bf16_gelu *f = erf ? &pl__bf16_gelu_erf : &pl__bf16_gelu_tanh;
+    for (size_t at = 0; at < n; at += 4 * VF_LANES) {
+        vf v[4];
+        for (size_t i = 0; i < 4; i++)
+            v[i] = vf_load_at(x + at + i * VF_LANES, vm_first(n > at + i * VF_LANES ? n - at - i * VF_LANES : 0));
+        bf16_gelu_many(f, v, 4);
+        for (size_t i = 0; i < 4; i++)
+            vf_store_at(x + at + i * VF_LANES, vf_canonical(v[i]), vm_first(n > at + i * VF_LANES ? n - at - i * VF_LANES : 0));
+    }
+}

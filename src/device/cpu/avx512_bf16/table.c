@@ -21,6 +21,6 @@ const pl_kernels pl__avx512_bf16 = {
     .embed_sum = pl__avx512_embed_sum,
     .pool = pl__avx512_pool,
     .unit_length = pl__avx512_unit_length,
-    .activate = pl__avx512_activate,
+    .activate = pl__bf16_activate,
     .widen = pl__avx512_widen,
 };

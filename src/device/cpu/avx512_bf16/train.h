@@ -4,9 +4,10 @@
 
 #include "device/train.h"
 
-void pl__bf16_pack_rows(const pl_pack_rows *p);
+void pl__bf16_pack_rows(const pl_pack_rows *p, size_t row_step);
 /* By the product of table k. */
 size_t pl__bf16_gemm_tn_workspace(const pl_kernels *k, size_t rows, size_t depth);
-void pl__bf16_gemm_tn(const pl_kernels *k, const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel);
+void pl__bf16_gemm_tn(
+    const pl_kernels *k, size_t row_step, const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel);
 
 #endif

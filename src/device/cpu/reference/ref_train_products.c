@@ -46,14 +46,16 @@ static void gemm_tn(const pl_gemm *g, size_t first_panel, size_t last_panel, boo
             g->c[row * g->c_stride + column] = chain(g, row, column, bf16);
 }
 
-void pl__ref_gemm_tn_f32(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)
+void pl__ref_gemm_tn_f32(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel)
 {
+    (void)texts; /* a step is one row: no cut can split it */
     (void)workspace;
     gemm_tn(g, first_panel, last_panel, false);
 }
 
-void pl__ref_gemm_tn_bf16(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)
+void pl__ref_gemm_tn_bf16(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel)
 {
+    (void)texts; /* a step is one row: no cut can split it */
     (void)workspace;
     gemm_tn(g, first_panel, last_panel, true);
 }

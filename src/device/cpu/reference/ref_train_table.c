@@ -8,6 +8,7 @@
     .sum_squares = pl__ref_sum_squares
 
 const pl_train_kernels pl__train_reference_f32 = {
+    .row_step = 1,
     .pack_rows = pl__ref_pack_rows_f32,
     .gemm_tn_workspace = pl__ref_gemm_tn_workspace,
     .gemm_tn = pl__ref_gemm_tn_f32,
@@ -15,6 +16,7 @@ const pl_train_kernels pl__train_reference_f32 = {
 };
 
 const pl_train_kernels pl__train_reference_bf16 = {
+    .row_step = 1,
     .pack_rows = pl__ref_pack_rows_bf16,
     .gemm_tn_workspace = pl__ref_gemm_tn_workspace,
     .gemm_tn = pl__ref_gemm_tn_bf16,

@@ -94,18 +94,21 @@ PL_ALWAYS_INLINE void pack_rows_as(const pl_pack_rows *p, const bool bf16)
 }
 
 /* ---- the entries of a table ---- */
-#define VF_TRAIN_GEMM_ENTRIES(isa)                                                                                        \
-    void pl__##isa##_pack_rows_f32(const pl_pack_rows *p) { pack_rows_as(p, false); }                                     \
-    void pl__##isa##_pack_rows_bf16(const pl_pack_rows *p) { pack_rows_as(p, true); }                                     \
-    size_t pl__##isa##_gemm_tn_workspace_f32(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, false); } \
-    size_t pl__##isa##_gemm_tn_workspace_bf16(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, true); } \
-    void pl__##isa##_gemm_tn_f32(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)                \
-    {                                                                                                                     \
-        gemm_tn_as(g, workspace, first_panel, last_panel, false);                                                         \
-    }                                                                                                                     \
-    void pl__##isa##_gemm_tn_bf16(const pl_gemm *g, void *workspace, size_t first_panel, size_t last_panel)               \
-    {                                                                                                                     \
-        gemm_tn_as(g, workspace, first_panel, last_panel, true);                                                          \
+/* A step is one row here, so texts say nothing: no cut can split one. */
+#define VF_TRAIN_GEMM_ENTRIES(isa)                                                                                                     \
+    void pl__##isa##_pack_rows_f32(const pl_pack_rows *p) { pack_rows_as(p, false); }                                                  \
+    void pl__##isa##_pack_rows_bf16(const pl_pack_rows *p) { pack_rows_as(p, true); }                                                  \
+    size_t pl__##isa##_gemm_tn_workspace_f32(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, false); }              \
+    size_t pl__##isa##_gemm_tn_workspace_bf16(size_t rows, size_t depth) { return gemm_workspace_as(rows, depth, true); }              \
+    void pl__##isa##_gemm_tn_f32(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel)  \
+    {                                                                                                                                  \
+        (void)texts;                                                                                                                   \
+        gemm_tn_as(g, workspace, first_panel, last_panel, false);                                                                      \
+    }                                                                                                                                  \
+    void pl__##isa##_gemm_tn_bf16(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel) \
+    {                                                                                                                                  \
+        (void)texts;                                                                                                                   \
+        gemm_tn_as(g, workspace, first_panel, last_panel, true);                                                                       \
     }
 
 #endif
