@@ -77,7 +77,7 @@ void pl__e_begin_stage(pl__emitter *m, pl__stage_kind kind, uint32_t layer)
         .output = PL_NO_VALUE};
     m->holes[0] = (pl__hole){0, UINT64_MAX / 2};
     m->hole_count = 1;
-    m->slab_at = m->slot_at = 0;
+    m->slab_at = m->slot_at = m->shard_at = 0;
     m->backward = kind != PL__FORWARD;
 }
 
@@ -89,6 +89,7 @@ void pl__e_end_stage(pl__emitter *m)
     t->yield_count = (uint32_t)m->s->yields - t->first_yield;
     m->s->slab = pl_max(m->s->slab, m->slab_at);
     m->s->slot = pl_max(m->s->slot, m->slot_at);
+    m->s->shard = pl_max(m->s->shard, m->shard_at);
     m->s->stages++;
 }
 
@@ -140,6 +141,7 @@ pl__ref pl__e_gradient_of(pl__emitter *m, uint32_t operator, unsigned index, uns
     } else {
         at = m->p->l.gradients + (p->first - m->params->learn_first) * PL__FLOAT;
     }
+    m->shard_at += pl__shard_bytes(elements);
     if (m->p->yields)
         m->p->yields[m->s->yields] = (pl__yield){p->first, elements, at};
     m->s->yields++;

@@ -26,6 +26,18 @@ static uint64_t take(uint64_t *at, uint64_t bytes, bool there)
     return place;
 }
 
+/* Shards that wait for others at most: as many as a count up to the last one has bits set. */
+static unsigned levels_of(const pl_step_request *r)
+{
+    uint64_t shards = pl_min(r->recipe.shards, r->batch);
+    unsigned levels = 0;
+    while (shards > 1) {
+        shards /= 2;
+        levels++;
+    }
+    return levels;
+}
+
 static bool spills(const pl_step_knobs *k) { return k->spill_state || k->spill_gradients || k->spill_weights || k->spill_inputs; }
 
 void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_sizes *z, pl__step_layout *l)
@@ -46,6 +58,8 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     l->slab = take(&at, z->slab, true);
     l->slot_bytes = k->spill_gradients ? z->slot : 0;
     l->slot = take(&at, l->slot_bytes, true);
+    l->shard_bytes = z->shard;
+    l->shards = take(&at, z->shard * levels_of(r), true);
     l->micro_bytes = z->micro;
     l->micro = take(&at, z->micro, true);
     l->packed_bytes = z->packed;
@@ -117,11 +131,13 @@ static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl
         forward += learns ? work : 0;
         dense += learns ? (double)pl_value_width(m, op->in) * (double)pl_value_width(m, op->out) : 0;
     }
-    double again = 1.0 - (double)k->kept_layers / m->layers, micros = rows / k->micro_rows + 1;
+    uint32_t shards = (uint32_t)pl_min(r->recipe.shards, r->batch);
+    double again = 1.0 - (double)k->kept_layers / m->layers, micros = rows / k->micro_rows + shards;
     double t = (flops + forward * again) / r->rates.flops;
     t += 0.35 * flops / r->rates.flops;                     /* what is no product */
     t += micros * dense * FLOAT * 2 / r->rates.touch_bytes; /* gradients stored and loaded again */
     t += 3 * dense * FLOAT / r->rates.pack_bytes;
+    t += 4 * (shards - 1) * learned * FLOAT / r->rates.touch_bytes;
     t += learned * 7 * FLOAT / r->rates.touch_bytes; /* update */
     uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT, x = c->layout.input_bytes * (m->layers + 1);
     *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? 3 * x : 0);
@@ -246,6 +262,7 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     line(out, "kept activations", "activations", l->kept_bytes * k->kept_layers, load, last);
     line(out, "packed weights of a layer", "weights", l->slab_bytes, load, last);
     line(out, "gradients of a layer", "gradients", l->slot_bytes, load, last);
+    line(out, "gradients of a layer, of other shards", "gradients", l->shard_bytes * levels_of(r), load, last);
     line(out, "micro-batch", "activations", l->micro_bytes + l->packed_bytes, load, last);
     line(out, "kernel workspaces", "workspace", l->workspace_bytes * r->threads, load, last);
     line(out, "logits, dropout keys, sums", "workspace", l->bytes - l->sums + (l->workspace - l->keys), load, last);

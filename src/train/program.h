@@ -74,6 +74,9 @@ typedef struct pl__fetch {
     bool goes_with_last;          /* same packed weight as the fetch before it: one member does both */
 } pl__fetch;
 
+/* What a yield of so many elements takes in a level of waiting shards. */
+static inline uint64_t pl__shard_bytes(uint64_t elements) { return pl_round_up(elements * sizeof(float), 64); }
+
 /* Store elements whose gradient the stage completes, and where it stands in the arena. */
 typedef struct pl__yield {
     uint64_t first, count; /* store */
@@ -104,7 +107,8 @@ typedef struct pl__step_layout {
     uint64_t kept;       /* kept inner values, layer after layer */
     uint64_t kept_bytes; /* of one layer */
     uint64_t slab, slab_bytes;
-    uint64_t slot, slot_bytes; /* gradients of the stage at hand, where the store is spilled */
+    uint64_t slot, slot_bytes;    /* gradients of the stage at hand, where the store is spilled */
+    uint64_t shards, shard_bytes; /* gradients of a stage of shards that wait for others, level after level */
     uint64_t micro, micro_bytes;
     uint64_t packed, packed_bytes;
     uint64_t tables; /* position and type tables, words where resident as a copy */

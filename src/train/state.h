@@ -29,6 +29,8 @@ pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error
 /* ---- a micro-batch of the batch at hand ---- */
 typedef struct pl__micro {
     uint32_t first_text, last_text, first_row, last_row;
+    uint32_t shard;
+    bool opens, closes;     /* its shard: chains begin, chains end */
     const uint32_t *starts; /* [texts + 1] from 0 */
 } pl__micro;
 
@@ -61,7 +63,7 @@ struct pl_step {
     size_t bad_yield;
     double clip;
     pl__micro *micros;
-    uint32_t micro_count;
+    uint32_t micro_count, shard_count;
     uint64_t *keys; /* [rows] */
     pl_barrier barrier;
     _Atomic uint64_t next;

@@ -153,6 +153,34 @@ static void clear_gradients(pl_step *s, const pl__step_stage *stage, unsigned me
     }
 }
 
+/* A shard's sums are complete. Shards are added by a tree: that of n shards is the tree of the first
+ * 2^k, the largest power of two below n, plus that of the rest. So the shards that wait are as the bits
+ * of their count: one more joins those of the bits that a carry clears; the last one all. Members keep
+ * to their part of each gradient, so that nothing waits within. */
+static void close_shard(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, unsigned member)
+{
+    const pl__step_layout *l = &s->program.l;
+    bool last = micro->shard + 1 == s->shard_count;
+    unsigned waiting = (unsigned)__builtin_popcount(micro->shard), joins = last ? waiting : (unsigned)__builtin_ctz(micro->shard + 1);
+    uint64_t threads = s->request.threads, at = l->shards;
+    for (uint32_t i = 0; i < stage->yield_count; i++) {
+        const pl__yield *y = &s->program.yields[stage->first_yield + i];
+        uint64_t first = y->count * member / threads, n = y->count * (member + 1) / threads - first;
+        float *sum = (float *)(void *)(s->arena + y->at) + first;
+        for (unsigned k = 1; k <= joins; k++) {
+            const float *other = (const float *)(const void *)(s->arena + at + (waiting - k) * l->shard_bytes) + first;
+            for (uint64_t j = 0; j < n; j++)
+                sum[j] = other[j] + sum[j];
+        }
+        if (!last) {
+            memcpy((float *)(void *)(s->arena + at + (waiting - joins) * l->shard_bytes) + first, sum, n * sizeof *sum);
+            memset(sum, 0, n * sizeof *sum);
+        }
+        at += pl__shard_bytes(y->count);
+    }
+    pl_barrier_wait(&s->barrier);
+}
+
 static uint64_t chunks_before(const pl_step *s, size_t yield)
 {
     uint64_t chunks = 0;
@@ -198,9 +226,11 @@ static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
             return false;
         pass_in(s, stage, &s->micros[i], member);
         for (uint32_t k = 0; k < ops; k++) {
-            pl__step_op_run(s, &s->program.ops[stage->first_op + k], &s->micros[i], i == 0, member);
+            pl__step_op_run(s, &s->program.ops[stage->first_op + k], &s->micros[i], s->micros[i].opens, member);
             pl_barrier_wait(&s->barrier);
         }
+        if (s->micros[i].closes && s->shard_count > 1 && stage->yield_count)
+            close_shard(s, stage, &s->micros[i], member);
         pass_out(s, stage, &s->micros[i], member);
     }
     if (!s->eval)
@@ -327,22 +357,29 @@ static void update_job(void *self, unsigned member)
     s->request.kernels->leave(&s->members[member].fp);
 }
 
+/* Micro-batches of whole texts, none of two shards. */
 static void make_micros(pl_step *s)
 {
     const pl_batch *b = s->batch;
     const pl__step_layout *l = &s->program.l;
+    uint32_t shards = s->eval ? 1 : (uint32_t)pl_min(s->request.recipe.shards, b->texts), most = pl__micro_texts(&s->request, &s->plan.knobs);
     s->micros = (pl__micro *)(void *)(s->arena + l->micros);
     uint32_t *starts = (uint32_t *)(void *)(s->micros + l->micro_room);
     s->micro_count = 0;
-    for (uint32_t text = 0; text < b->texts;) {
+    s->shard_count = shards;
+    for (uint32_t text = 0, shard = 0; text < b->texts;) {
+        uint32_t end = (uint32_t)((uint64_t)b->texts * (shard + 1) / shards);
         pl__micro *m = &s->micros[s->micro_count++];
-        *m = (pl__micro){text, text, b->starts[text], b->starts[text], starts};
-        while (text < b->texts && (text == m->first_text || b->starts[text + 1] - m->first_row <= s->plan.knobs.micro_rows)) {
+        *m = (pl__micro){.first_text = text, .last_text = text, .first_row = b->starts[text], .last_row = b->starts[text], .shard = shard, .starts = starts};
+        m->opens = text == (uint32_t)((uint64_t)b->texts * shard / shards);
+        while (text < end && (text == m->first_text || (text - m->first_text < most && b->starts[text + 1] - m->first_row <= s->plan.knobs.micro_rows))) {
             *starts++ = m->last_row - m->first_row;
             m->last_row = b->starts[++text];
             m->last_text = text;
         }
         *starts++ = m->last_row - m->first_row;
+        m->closes = text == end;
+        shard += m->closes;
     }
 }
 
