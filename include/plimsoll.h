@@ -318,6 +318,7 @@ PL_API uint64_t pl_trainer_limit(const pl_trainer *trainer);
 PL_API uint64_t pl_trainer_peak(const pl_trainer *trainer);
 PL_API uint64_t pl_trainer_floor(const pl_trainer *trainer); /* the smallest limit that works, for a running training too */
 PL_API const char *pl_trainer_limit_reason(const pl_trainer *trainer);
+PL_API pl_precision pl_trainer_precision(const pl_trainer *trainer); /* F32 or BF16, AUTO resolved */
 PL_API pl_status pl_trainer_refusal(const pl_trainer *trainer, pl_error *e);
 PL_API pl_status pl_trainer_json(const pl_trainer *trainer, pl_write write, void *self, pl_error *e);
 PL_API pl_status pl_trainer_text(const pl_trainer *trainer, bool color, pl_write write, void *self, pl_error *e);

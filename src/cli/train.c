@@ -176,6 +176,8 @@ static void say_plan(const training *t)
     pl_bytes_text(pl_trainer_floor(trainer), floor);
     if (!cli_given(&t->call->options, OPT_MEMORY) || voice->verbose)
         cli_say(voice, "memory: limit %s (%s), planned peak %s, at least %s needed", limit, pl_trainer_limit_reason(trainer), peak, floor);
+    if (t->learn.job.options.precision == PL_PRECISION_AUTO)
+        cli_say(voice, "precision: %s, chosen by --precision auto", pl_trainer_precision(trainer) == PL_PRECISION_BF16 ? "bf16" : "f32");
 }
 
 static pl_status open_outputs(training *t, pl_error *e)

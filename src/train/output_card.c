@@ -94,6 +94,7 @@ static void put_arguments(const pl_trainer *t, pl__sink *s)
     put_row(s, "dropout of hidden rows", t->dropouts[0]);
     put_row(s, "dropout of attention", t->dropouts[1]);
     put_row(s, "dropout of the classifier", t->dropouts[2]);
+    put(s, "| precision | %s |\n| shards of a step | %u |\n", pl__precision_text(t->request.kernels), r->shards);
     put(s, "| longest text | %u tokens |\n| seed | %llu |\n| shuffled | %s |\n", t->reading.max_length, (unsigned long long)r->seed,
         r->shuffle ? "each epoch" : "no");
     if (r->head_only || r->last_layers)

@@ -57,6 +57,13 @@ static pl_status digest_model(pl_trainer *t, uint64_t *out, pl_error *e)
     return s;
 }
 
+/* In bf16 each path has its own bits; those by f32 arithmetic are one. */
+const char *pl__precision_text(const pl_kernels *k)
+{
+    bool avx512_bf16 = strcmp(k->name, "avx512_bf16") == 0;
+    return k->compute != PL_BF16 ? "f32" : k->activation != PL_BF16 ? "bf16 (f32 arithmetic)" : avx512_bf16 ? "bf16 (avx512_bf16)" : "bf16 (amx)";
+}
+
 static void write_lines(pl_trainer *t, text *x, uint64_t model)
 {
     static const char *const schedules[] = {"linear", "cosine", "constant", "constant_with_warmup"};
@@ -74,6 +81,7 @@ static void write_lines(pl_trainer *t, text *x, uint64_t model)
         whole(x, "max-steps", r->max_steps);
     else
         real(x, "epochs", r->epochs);
+    line(x, "precision", "%s", pl__precision_text(t->request.kernels));
     whole(x, "batch", r->batch);
     real(x, "lr", r->lr);
     line(x, "schedule", "%s", schedules[r->schedule]);

@@ -60,12 +60,12 @@ static pl_status check_recipe(const pl_options *o, const pl_training *r, pl_erro
         return pl_fail(e, PL_USAGE, "pl_options.size: %zu, pl_options_init sets it to %zu", o->size, sizeof *o);
     if (r->size != sizeof *r)
         return pl_fail(e, PL_USAGE, "pl_training.size: %zu, pl_training_init sets it to %zu", r->size, sizeof *r);
-    if (o->precision == PL_PRECISION_BF16 || o->precision == PL_PRECISION_F16)
-        return pl_fail(e, PL_USAGE, "--precision %s: training computes in f32", o->precision == PL_PRECISION_F16 ? "f16" : "bf16");
+    if (o->precision == PL_PRECISION_F16)
+        return pl_fail(e, PL_USAGE, "--precision f16: not supported on the CPU; f32, bf16 or auto would do");
     if (r->batch == 0 || r->batch > MOST_BATCH)
         return pl_fail(e, PL_USAGE, "--batch %u: 1 to %d texts a step would do", r->batch, MOST_BATCH);
-    if (r->shards != 1)
-        return pl_fail(e, PL_USAGE, "--shards %u: only 1 is supported", r->shards);
+    if (r->shards == 0 || r->shards > r->batch)
+        return pl_fail(e, PL_USAGE, "--shards %u: at least 1, and no more than the texts of a step (--batch %u)", r->shards, r->batch);
     if (!r->log_every || !r->save_every || !r->keep)
         return pl_fail(e, PL_USAGE, "--log-every, --save-every, --keep: at least 1 each");
     if (r->head_only && r->last_layers)

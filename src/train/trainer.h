@@ -71,7 +71,6 @@ struct pl_trainer {
     pl__reading reading; /* the tokenizer is given back when all is read */
     pl_region region;    /* as long as the trainer: operators, labels, ledger */
     pl__paths paths;
-    pl_isa isa;
     uint64_t limit;
     char reason[PL__REASON_BYTES];
 
@@ -152,6 +151,7 @@ pl_status pl__evaluate(pl_trainer *t, double values[PL__MOST_FIGURES], pl_error 
 
 /* ---- recipe.c: what a checkpoint must agree with, as lines "option=value" ---- */
 pl_status pl__recipe_text(pl_trainer *t, char **out, pl_error *e); /* from the region */
+const char *pl__precision_text(const pl_kernels *k);               /* "f32", "bf16 (amx)" */
 enum { PL__RECIPE_BYTES = 2048 };
 pl_status pl__recipe_compare(const char *saved, const char *now, const char *where, pl_error *e);
 

@@ -288,6 +288,19 @@ static pl_status check_evaluation(const pl_trainer *t, pl_error *e)
     return has_data(t) ? pl__metric_find(t, &index, &less, e) : PL_OK;
 }
 
+/* The kernels and rates of a compute type. */
+static pl_status compute_in(const pl_trainer *t, pl_step_request *r, pl_dtype compute, pl_error *e)
+{
+    const pl_options *o = &t->options;
+    pl_isa isa;
+    pl_status s = pl__isa_choose(o, compute, &isa, e);
+    if (s)
+        return s;
+    r->kernels = pl_kernels_of(isa, compute);
+    r->train = pl_train_kernels_of(isa, compute);
+    return pl_rates_of(isa, compute, o->environment ? o->environment->machine_record : NULL, &r->rates, e);
+}
+
 static pl_status make_request(pl_trainer *t, pl_error *e)
 {
     const pl_options *o = &t->options;
@@ -296,15 +309,11 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
     pl_step_request *r = &t->request;
     const pl__set *train = &t->sets[PL_ROLE_TRAIN], *eval = &t->sets[PL_ROLE_EVALUATE];
     *r = (pl_step_request){.model = &t->model, .batch = t->recipe.batch};
-    pl_status s = pl__isa_choose(o, PL_F32, &t->isa, e);
-    if (!s)
-        s = pl_rates_of(t->isa, PL_F32, v ? v->machine_record : NULL, &r->rates, e);
+    pl_status s = compute_in(t, r, o->precision == PL_PRECISION_BF16 ? PL_BF16 : PL_F32, e);
     if (!s)
         s = pl__limit_choose(o, &t->limit, t->reason, e);
     if (s)
         return s;
-    r->kernels = pl_kernels_of(t->isa, PL_F32);
-    r->train = pl_train_kernels_of(t->isa, PL_F32);
     r->limit = t->limit;
     r->threads = o->threads ? o->threads : pl_os_cpus(&view);
     r->longest = has_data(t) ? (uint32_t)pl_max(train->longest, eval->longest) : t->reading.max_length;
@@ -316,6 +325,29 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
         return pl_fail(e, PL_USAGE, "--batch %u: a step of %llu tokens is too much", t->recipe.batch, (unsigned long long)r->batch_rows);
     make_recipe(t);
     return PL_OK;
+}
+
+/* `auto` takes bf16 where it is faster, or where f32 does not fit. */
+static pl_status choose_precision(pl_trainer *t, pl_error *e)
+{
+    pl_step_plan plans[2];
+    pl__parameters p;
+    pl_region region;
+    if (t->options.precision != PL_PRECISION_AUTO)
+        return PL_OK;
+    pl_region_init(&region, pl_memory_system());
+    pl_step_request half = t->request;
+    pl_status s = compute_in(t, &half, PL_BF16, e);
+    if (!s)
+        s = pl__parameters_make(&t->request, &region, &p, e);
+    if (!s)
+        s = pl__step_search(&t->request, &p, &plans[0]);
+    if (!s)
+        s = pl__step_search(&half, &p, &plans[1]);
+    if (!s && (plans[1].fits > plans[0].fits || (plans[1].fits == plans[0].fits && plans[1].seconds_per_step < plans[0].seconds_per_step)))
+        t->request = half;
+    pl_region_free(&region);
+    return s;
 }
 
 static pl_status make_model(pl_trainer *t, pl_error *e)
@@ -360,6 +392,8 @@ static pl_status make(pl_trainer *t, pl_error *e)
     choose_spill(t);
     s = hold_all(t, e);
     if (!s)
+        s = choose_precision(t, e);
+    if (!s)
         s = pl_step_plan_make(&t->request, &t->region, &t->plan, e);
     return s ? s : check_disk(t, e);
 }
@@ -378,6 +412,7 @@ pl_status pl_trainer_plan(pl_trainer *t, pl_error *e)
 /* ---- what it says ---- */
 
 bool pl_trainer_fits(const pl_trainer *t) { return t->plan.fits; }
+pl_precision pl_trainer_precision(const pl_trainer *t) { return t->request.kernels->compute == PL_BF16 ? PL_PRECISION_BF16 : PL_PRECISION_F32; }
 uint64_t pl_trainer_limit(const pl_trainer *t) { return t->limit; }
 uint64_t pl_trainer_peak(const pl_trainer *t) { return t->plan.peak; }
 uint64_t pl_trainer_floor(const pl_trainer *t) { return t->plan.floor; }

@@ -5,6 +5,8 @@
 
 static const char *yes_no(bool yes) { return yes ? "true" : "false"; }
 
+static const char *precision_name(const pl_trainer *t) { return pl_trainer_precision(t) == PL_PRECISION_BF16 ? "bf16" : "f32"; }
+
 static pl_sheet sheet_of(const pl_trainer *t)
 {
     return (pl_sheet){
@@ -18,9 +20,10 @@ static void knobs(pl_printer *p, const pl_trainer *t)
     const pl_step_knobs *k = &t->plan.knobs;
     pl_print(p, "{\"micro_rows\":%u,\"kept_layers\":%u,\"spill_inputs\":%s,\"spill_state\":%s,\"spill_gradients\":%s,\"spill_weights\":%s,", k->micro_rows,
         k->kept_layers, yes_no(k->spill_inputs), yes_no(k->spill_state), yes_no(k->spill_gradients), yes_no(k->spill_weights));
-    pl_print(p, "\"batch\":%u,\"batch_rows\":%llu,\"longest\":%u,\"words\":%u,\"threads\":%u,\"precision\":\"f32\",\"isa\":\"%s\",\"max_length\":%u}",
-        t->request.batch, (unsigned long long)t->request.batch_rows, t->request.longest, t->request.used_count, t->request.threads, t->request.kernels->name,
-        t->reading.max_length);
+    pl_print(p,
+        "\"batch\":%u,\"batch_rows\":%llu,\"longest\":%u,\"words\":%u,\"threads\":%u,\"precision\":\"%s\",\"shards\":%u,\"isa\":\"%s\",\"max_length\":%u}",
+        t->request.batch, (unsigned long long)t->request.batch_rows, t->request.longest, t->request.used_count, t->request.threads, precision_name(t),
+        t->request.recipe.shards, t->request.kernels->name, t->reading.max_length);
 }
 
 pl_status pl_trainer_knobs_json(const pl_trainer *t, pl_write write, void *self, pl_error *e)
@@ -94,7 +97,7 @@ pl_status pl_trainer_text(const pl_trainer *t, bool color, pl_write write, void 
     const pl_step_plan *q = &t->plan;
     const char *bold = color ? "\x1b[1m" : "", *plain = color ? "\x1b[0m" : "";
     char next[32];
-    pl_print(&p, "%s%s%s  train, f32, %s on %u thread%s, %u texts a step of at most %u tokens, %llu in all\n", bold, t->model.family, plain,
+    pl_print(&p, "%s%s%s  train, %s, %s on %u thread%s, %u texts a step of at most %u tokens, %llu in all\n", bold, t->model.family, plain, precision_name(t),
         t->request.kernels->name, t->request.threads, t->request.threads == 1 ? "" : "s", t->request.batch, t->request.longest,
         (unsigned long long)t->request.batch_rows);
     pl_sheet_text_head(&p, &s, color);

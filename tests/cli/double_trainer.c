@@ -117,6 +117,7 @@ uint64_t pl_trainer_floor(const pl_trainer *t)
     (void)t;
     return FLOOR;
 }
+pl_precision pl_trainer_precision(const pl_trainer *t) { return t->options.precision == PL_PRECISION_AUTO ? PL_PRECISION_BF16 : t->options.precision; }
 const char *pl_trainer_limit_reason(const pl_trainer *t) { return t->options.memory ? "set by --memory" : "what the double spares"; }
 
 pl_status pl_trainer_refusal(const pl_trainer *t, pl_error *e)

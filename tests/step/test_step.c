@@ -1,7 +1,9 @@
 /* An optimizer step: gradients against differences of the loss, and the same bits whatever is kept,
- * spilled, cut into micro-batches or shared among threads. */
+ * spilled, cut into micro-batches or shared among threads, in f32 and in bf16, with shards and without. */
 #include "../infer/folder.h"
 
+#include "device/cpu/avx512_bf16/train.h"
+#include "device/cpu/tables.h"
 #include "text/text.h"
 #include "train/state.h"
 
@@ -55,7 +57,39 @@ typedef struct fixture {
     pl_step_request request;
 } fixture;
 
-static void open_model(fixture *f, const test_model *m)
+/* ---- what computes ---- */
+typedef struct path {
+    pl_isa isa;
+    pl_dtype compute;
+    bool wide; /* as AMX: 32 rows a step, on any machine that has AVX512_BF16 */
+} path;
+
+#ifdef PL_HAVE_AVX512_BF16
+static void wide_pack_rows(const pl_pack_rows *p) { pl__bf16_pack_rows(p, 32); }
+static void wide_gemm_tn(const pl_gemm *g, const pl_row_texts *texts, void *workspace, size_t first_panel, size_t last_panel)
+{
+    pl__bf16_gemm_tn(&pl__avx512_bf16, 32, g, texts, workspace, first_panel, last_panel);
+}
+#endif
+
+static const pl_train_kernels *kernels_of(path p)
+{
+    const pl_train_kernels *k = pl_train_kernels_of(p.isa, p.compute);
+#ifdef PL_HAVE_AVX512_BF16
+    static pl_train_kernels wide;
+    wide = *k;
+    wide.row_step = 32;
+    wide.pack_rows = wide_pack_rows;
+    wide.gemm_tn = wide_gemm_tn;
+    k = p.wide ? &wide : k;
+#endif
+    return k;
+}
+
+static path fastest(void) { return (path){pl_isa_best(pl_isa_present(), PL_F32), PL_F32, false}; }
+static bool has(pl_isa isa) { return pl_isa_present() >> isa & 1; }
+
+static void open_model(fixture *f, const test_model *m, path p)
 {
     pl_error e;
     f->path = test_folder_make(m);
@@ -63,11 +97,10 @@ static void open_model(fixture *f, const test_model *m)
     assert_int_equal(pl_folder_open(f->path, pl_memory_system(), &f->folder, &e), PL_OK);
     if (pl_model_make(f->folder, &(pl_model_choice){.task = PL_TASK_CLASSIFY}, &f->region, &f->model, &e))
         fail_msg("%s", e.text);
-    pl_isa isa = pl_isa_best(pl_isa_present(), PL_F32);
     f->request = (pl_step_request){
         .model = &f->model,
-        .kernels = pl_kernels_of(isa, PL_F32),
-        .train = pl_train_kernels_of(isa, PL_F32),
+        .kernels = pl_kernels_of(p.isa, p.compute),
+        .train = kernels_of(p),
         .limit = 1 << 30,
         .threads = 2,
         .recipe = {.problem = PL_PROBLEM_SINGLE,
@@ -87,7 +120,7 @@ static void open_model(fixture *f, const test_model *m)
         .spill_folder = "/tmp",
         .spill_free = 1 << 30,
     };
-    assert_int_equal(pl_rates_of(isa, PL_F32, NULL, &f->request.rates, &e), PL_OK);
+    assert_int_equal(pl_rates_of(p.isa, p.compute, NULL, &f->request.rates, &e), PL_OK);
 }
 
 static void close_model(fixture *f)
@@ -177,7 +210,7 @@ static void bert_gradients(void **state)
 {
     (void)state;
     fixture f;
-    open_model(&f, &bert);
+    open_model(&f, &bert, fastest());
     gradients(&f);
     close_model(&f);
 }
@@ -186,7 +219,7 @@ static void distilbert_gradients(void **state)
 {
     (void)state;
     fixture f;
-    open_model(&f, &distil);
+    open_model(&f, &distil, fastest());
     gradients(&f);
     close_model(&f);
 }
@@ -213,17 +246,23 @@ static void train(fixture *f, const pl_step_knobs *knobs, float *out, double *lo
     pl_step_close(s);
 }
 
-static void same(const test_model *m, double dropout)
+static uint64_t elements_of(fixture *f)
 {
-    fixture f;
-    open_model(&f, m);
-    f.request.recipe.hidden_dropout = f.request.recipe.attention_dropout = f.request.recipe.classifier_dropout = dropout;
-    uint64_t n = 0;
     pl__parameters params;
     pl_error e;
     make_batch();
-    assert_int_equal(pl__parameters_make(&f.request, &f.region, &params, &e), PL_OK);
-    n = params.elements;
+    assert_int_equal(pl__parameters_make(&f->request, &f->region, &params, &e), PL_OK);
+    return params.elements;
+}
+
+static void same(const test_model *m, path p, double dropout, uint32_t shards)
+{
+    fixture f;
+    open_model(&f, m, p);
+    f.request.recipe.hidden_dropout = f.request.recipe.attention_dropout = f.request.recipe.classifier_dropout = dropout;
+    f.request.recipe.shards = shards;
+    uint64_t n = elements_of(&f);
+    pl_error e;
     float *truth = malloc(n * sizeof *truth), *other = malloc(n * sizeof *other);
     double losses[STEPS], again[STEPS];
     train(&f, NULL, truth, losses, 0);
@@ -253,24 +292,117 @@ static void same(const test_model *m, double dropout)
 static void bert_same(void **state)
 {
     (void)state;
-    same(&bert, 0);
+    same(&bert, fastest(), 0, 1);
 }
 static void bert_same_dropout(void **state)
 {
     (void)state;
-    same(&bert, 0.2);
+    same(&bert, fastest(), 0.2, 1);
 }
 static void distilbert_same(void **state)
 {
     (void)state;
-    same(&distil, 0.1);
+    same(&distil, fastest(), 0.1, 1);
+}
+static void shards_same(void **state)
+{
+    (void)state;
+    same(&bert, fastest(), 0.1, 2);
+    same(&distil, fastest(), 0, 7);
+    same(&bert, fastest(), 0, TEXTS);
+}
+
+static void bf16_same(void **state)
+{
+    (void)state;
+    same(&bert, (path){pl_isa_best(pl_isa_present() & ~(1u << PL_ISA_AVX512_BF16 | 1u << PL_ISA_AMX), PL_BF16), PL_BF16, false}, 0.1, 1);
+    for (int isa = PL_ISA_AVX512_BF16; isa < PL_ISA_COUNT; isa++)
+        if (has((pl_isa)isa)) {
+            same(&bert, (path){(pl_isa)isa, PL_BF16, false}, 0, 1);
+            same(&distil, (path){(pl_isa)isa, PL_BF16, false}, 0.1, 3);
+        }
+    if (has(PL_ISA_AVX512_BF16)) {
+        same(&bert, (path){PL_ISA_AVX512_BF16, PL_BF16, true}, 0, 1);
+        same(&distil, (path){PL_ISA_AVX512_BF16, PL_BF16, true}, 0.1, 2);
+    }
+}
+
+static double distance(const float *a, const float *b, uint64_t n)
+{
+    double apart = 0, size = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        apart += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        size += (double)b[i] * (double)b[i];
+    }
+    return sqrt(apart / size);
+}
+
+/* ---- gradients of one step ---- */
+static float *gradient_of(path p, uint32_t shards, uint64_t *n, double *loss)
+{
+    fixture f;
+    open_model(&f, &bert, p);
+    f.request.recipe.shards = shards;
+    pl_batch b = make_batch();
+    pl_step *s = open_step(&f, &(pl_step_knobs){.micro_rows = 60});
+    pl_step_result r;
+    pl_error e;
+    if (pl_step_run(s, &b, 1, 0, &r, &e))
+        fail_msg("%s", e.text);
+    *loss = r.loss;
+    *n = pl_step_elements(s);
+    float *g = malloc(*n * sizeof *g);
+    assert_int_equal(pl__store_get(&s->store, PL__GRADIENTS, 0, *n, g, &e), PL_OK);
+    pl_step_close(s);
+    close_model(&f);
+    return g;
+}
+
+/* Every path near f32, the paths by f32 arithmetic equal, the others near them. */
+static void bf16_gradients(void **state)
+{
+    (void)state;
+    uint64_t n;
+    double loss, exact, reference_loss;
+    float *f32 = gradient_of(fastest(), 1, &n, &exact), *reference = gradient_of((path){PL_ISA_REFERENCE, PL_BF16, false}, 1, &n, &reference_loss);
+    double lost = distance(reference, f32, n);
+    assert_true(lost > 1e-4 && lost < 2e-2);
+    for (int isa = PL_ISA_AVX2; isa < PL_ISA_COUNT; isa++) {
+        if (!has((pl_isa)isa))
+            continue;
+        float *g = gradient_of((path){(pl_isa)isa, PL_BF16, false}, 1, &n, &loss);
+        assert_true(fabs(loss - exact) < 5e-3 * exact);
+        if (isa <= PL_ISA_AVX512)
+            assert_memory_equal(g, reference, n * sizeof *g);
+        else if (distance(g, reference, n) > 1.5 * lost)
+            fail_msg("%s: the gradient is %g from the reference's, which is %g from f32", pl_isa_name((pl_isa)isa), distance(g, reference, n), lost);
+        free(g);
+    }
+    free(f32);
+    free(reference);
+}
+
+/* Shards change the order of sums, nothing else; and the order they do change. */
+static void shards_gradients(void **state)
+{
+    (void)state;
+    uint64_t n;
+    double loss, first;
+    float *one = gradient_of(fastest(), 1, &n, &first);
+    for (uint32_t shards = 2; shards <= TEXTS; shards++) {
+        float *g = gradient_of(fastest(), shards, &n, &loss);
+        double apart = distance(g, one, n);
+        assert_true(loss == first && apart > 0 && apart < 1e-6);
+        free(g);
+    }
+    free(one);
 }
 
 static void floor_and_ledger(void **state)
 {
     (void)state;
     fixture f;
-    open_model(&f, &bert);
+    open_model(&f, &bert, fastest());
     make_batch();
     pl_error e;
     pl_step_plan plan;
@@ -295,6 +427,10 @@ int main(void)
         cmocka_unit_test(bert_same),
         cmocka_unit_test(bert_same_dropout),
         cmocka_unit_test(distilbert_same),
+        cmocka_unit_test(shards_same),
+        cmocka_unit_test(shards_gradients),
+        cmocka_unit_test(bf16_same),
+        cmocka_unit_test(bf16_gradients),
         cmocka_unit_test(floor_and_ledger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,17 +96,27 @@ def folder():
     fine("a dry run saves nothing", train("dry", "--dry-run").returncode == 0 and not os.path.exists(path("dry")) and not os.path.exists(path("dry.partial")))
 
 
+def plan(**change):
+    recipe = {**{k: RECIPE[k] for k in ("--batch", "--max-length", "--threads")}, **{"--" + k: v for k, v in change.items()}}
+    run = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", *(x for kv in recipe.items() for x in kv)], capture_output=True)
+    return json.loads(run.stdout)
+
+
+def same_bits(**recipe):
+    run = train("truth", **recipe)
+    fine(f"{recipe}: a run left in peace", run.returncode == 0, run.stderr)
+    truth, lines, floor = digest("truth"), run.stdout, plan(**recipe)["floor_bytes"]
+    for i, (threads, memory) in enumerate((("1", str(floor)), ("2", str(floor + (2 << 20))), ("3", "1GiB"))):
+        run = train(f"same{i}", threads=threads, memory=memory, **recipe)
+        fine(f"{recipe}, {threads} threads in {memory}: same bits and lines", run.returncode == 0 and digest(f"same{i}") == truth and run.stdout == lines, run.stderr)
+    os.makedirs(path("spill"))
+    fine(f"{recipe}: another spill folder", train("spilled", spill=path("spill"), memory=str(floor), **recipe).returncode == 0 and digest("spilled") == truth)
+    fine("the spill folder is left empty", not os.listdir(path("spill")))
+
+
 @part
 def same():
-    truth, lines = straight()
-    plan = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", *(x for k in ("--batch", "--max-length", "--threads") for x in (k, RECIPE[k]))], capture_output=True)
-    floor = json.loads(plan.stdout)["floor_bytes"]
-    for i, (threads, memory) in enumerate((("1", str(floor)), ("2", str(floor + (2 << 20))), ("3", "1GiB"))):
-        run = train(f"same{i}", threads=threads, memory=memory)
-        fine(f"{threads} threads in {memory}: same bits and lines", run.returncode == 0 and digest(f"same{i}") == truth and run.stdout == lines, run.stderr)
-    os.makedirs(path("spill"))
-    fine("another spill folder", train("spilled", spill=path("spill"), memory=str(floor)).returncode == 0 and digest("spilled") == truth)
-    fine("the spill folder is left empty", not os.listdir(path("spill")))
+    same_bits()
 
 
 def interrupted(out, number, **change):
@@ -119,13 +129,65 @@ def interrupted(out, number, **change):
     return p.returncode
 
 
+def resumed_bits(**recipe):
+    fine("the long run", train("long", epochs="30", **recipe).returncode == 0)
+    code = interrupted("killed", signal.SIGKILL, **recipe)
+    fine(f"{recipe}: SIGKILL leaves checkpoints, no folder", code == -9 and checkpoints("killed") and not os.path.exists(path("killed")), code)
+    run = train("killed", "--resume", epochs="30", threads="2", **recipe)
+    fine(f"{recipe}: resumed: the same bits", run.returncode == 0 and digest("killed") == digest("long"), run.stderr)
+
+
 @part
 def resumed():
-    fine("the long run", train("long", epochs="30").returncode == 0)
-    code = interrupted("killed", signal.SIGKILL)
-    fine("SIGKILL leaves checkpoints, no folder", code == -9 and checkpoints("killed") and not os.path.exists(path("killed")), code)
-    run = train("killed", "--resume", epochs="30", threads="2")
-    fine("resumed: the same bits", run.returncode == 0 and digest("killed") == digest("long"), run.stderr)
+    resumed_bits()
+
+
+def losses(out):
+    return [x["loss"] for x in json.load(open(path(out, "trainer_state.json")))["log_history"] if "loss" in x]
+
+
+@part
+def bf16():
+    same_bits(precision="bf16")
+    truth = digest("truth")
+    fine("f32 learns nearly the same", train("wide").returncode == 0 and digest("wide") != truth and all(abs(a - b) < 0.02 * b for a, b in zip(losses("truth"), losses("wide"))),
+         f"{losses('truth')} {losses('wide')}")
+    fine("the plan names it", plan(precision="bf16")["knobs"]["precision"] == "bf16" and plan()["knobs"]["precision"] == "f32")
+    run = train("auto", precision="auto")
+    fine("auto says what it took", run.returncode == 0 and b"chosen by --precision auto" in run.stderr and digest("auto") == (truth if b"precision: bf16" in run.stderr else digest("wide")), run.stderr)
+    run = train("never", precision="f16")
+    fine("f16 is refused", run.returncode == 2 and b"f16" in run.stderr, run.stderr)
+    env = {**os.environ, "PLIMSOLL_ISA": "reference"}
+    for isa in ("avx2", "avx512"):
+        other = {**env, "PLIMSOLL_ISA": isa}
+        for out, e in (("one", env), ("other", other)):
+            shutil.rmtree(path(out), ignore_errors=True)
+            run = subprocess.run(argv(out, precision="bf16", dropout="0.1"), capture_output=True, stdin=subprocess.DEVNULL, env=e)
+        if b"cannot run it" not in run.stderr:
+            fine(f"bf16 by f32 arithmetic: {isa} has the reference's bits", run.returncode == 0 and digest("one") == digest("other"), run.stderr)
+
+
+@part
+def bf16_resumed():
+    resumed_bits(precision="bf16")
+    interrupted("other", signal.SIGKILL, precision="bf16")
+    run = train("other", "--resume", epochs="30")
+    fine("another precision is refused by name", run.returncode == 2 and b"--precision f32" in run.stderr and b"begun with bf16" in run.stderr, run.stderr)
+
+
+@part
+def shards():
+    same_bits(shards="3", precision="f32")
+    fine("shards sum in another order", train("one").returncode == 0 and digest("one") != digest("truth"))
+    fine("shards that wait are in the ledger", any("other shards" in x["name"] for x in plan(shards="3")["ledger"]) and plan(shards="3")["floor_bytes"] > plan()["floor_bytes"])
+    shutil.rmtree(path("long"), ignore_errors=True)
+    resumed_bits(shards="8", precision="bf16")
+    interrupted("other", signal.SIGKILL, shards="2")
+    run = train("other", "--resume", epochs="30", shards="3")
+    fine("another number of shards is refused by name", run.returncode == 2 and b"--shards 3" in run.stderr and b"begun with 2" in run.stderr, run.stderr)
+    for bad in ("0", "9"):
+        run = train("never", shards=bad)
+        fine(f"--shards {bad} of 8 texts is a usage error", run.returncode == 2 and b"--shards" in run.stderr, run.stderr)
 
 
 @part
