@@ -18,7 +18,10 @@ void pl__advise_vllm(pl__list *l)
     } else if (!startup_share) {
         pl__add(l, PL_NOT_GIVEN, "Leave more room for activations: --gpu-memory-utilization %s", j->utilization > 0.9 || j->utilization < 0 ? "0.85" : "0.75");
     }
-    if (pl__given(j->model_length) && j->model_length > 1024)
+    uint64_t holds = l->o->f.value[PL__COUNT]; /* tokens, as vLLM itself says */
+    if (startup_share && pl__given(holds) && holds >= 16)
+        pl__add(l, PL_NOT_GIVEN, "No longer sequences than the cache holds: --max-model-len %llu", (unsigned long long)holds);
+    else if (pl__given(j->model_length) && j->model_length > 1024)
         pl__add(l, PL_NOT_GIVEN, "Shorter sequences: --max-model-len %llu", (unsigned long long)j->model_length / 2);
     else
         pl__add(l, PL_NOT_GIVEN, "Shorter sequences: --max-model-len 8192");

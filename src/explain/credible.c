@@ -21,10 +21,12 @@ bool pl__is_source(const pl__sight *v)
         "std::string", "str(e", "str(err", "match=", "pytest.", "grep ", "regex", "re.search(", "re.match(", ".find(", "contains(", "startswith", "includes(",
         "in str", "== \"", "!= \"", "== '", "<!--", "\"\"\"", "self.assert", "echo ", "fprintf", "std::cerr", "cout <<", "console.", "lambda", " import ",
         "return \"", "return '", "return (", "return f", "elif ", " in e.", "f\"", "mock", "side_effect", "/**", "/*", "strcmp", "strstr", "case CU", "=> \"",
-        "msg = ", "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "throw_exception(", "_THROW(", "die(", "std::runtime_error", "new Error(",
+        "msg = ", "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "throw_exception(", "_THROW(", "die(", "new Error(",
         "panic!(", "bail!(", "anyhow!(", "fmt.Errorf", "errors.New", "|| ", "if (", "if \"", "if '", "if not ", "if str"};
     if (pl__any(v->before, v->before_n + 1, words, PL_COUNT(words)) || code_of_frame(v->p))
         return true;
+    if (pl__exact(v->before, v->before_n, "std::runtime_error") && !pl__exact(v->before, v->before_n, "of type "))
+        return true; /* the C++ runtime says "uncaught exception of type std::runtime_error:" */
     for (size_t at = 0; at + 1 < v->before_n; at++)
         if (v->before[at] == '/' && v->before[at + 1] == '/' && (at == 0 || v->before[at - 1] == ' '))
             return true;
@@ -175,7 +177,8 @@ bool pl__alone_on_line(const pl__sight *v)
     return nothing_after && prefix;
 }
 
-/* The line above, as wide as a terminal's at least, is a logger's and tells of a failure: wrapped there. */
+/* The line above, as wide as a terminal's at least, is a logger's or an exception's and tells of a failure:
+ * wrapped there. */
 static bool wrapped_error(const pl__sight *v)
 {
     enum { NARROWEST = 60 };
@@ -188,7 +191,8 @@ static bool wrapped_error(const pl__sight *v)
     char text[PL__SIDE];
     size_t n = pl__clean(p->s + begin, end - begin, text, sizeof text), prefix = pl__prefix_bytes(text, n);
     static const char *const words[] = {"rror", "ailed to", "ould not ", "nable to "};
-    return prefix > 0 && pl__any(text + prefix, n - prefix, words, PL_COUNT(words));
+    bool raised = pl__exact(text, n, "Error: "); /* of an exception, which has no prefix */
+    return (prefix > 0 || raised) && pl__any(text + prefix, n - prefix, words, PL_COUNT(words));
 }
 
 /* A library's status: after words of failure, or as the last thing of "handle: STATUS". */
@@ -196,7 +200,7 @@ static bool named_by_error(const pl__sight *v)
 {
     bool last = v->rest_n > 4 && v->rest[v->rest_n - 1] == ':' && v->after_n == 0 && !pl__is_prose(v) && !pl__has(v->rest, v->rest_n, "return") &&
         !pl__has(v->rest, v->rest_n, "values");
-    return pl__error_before(v) || opens_string(v) || last || wrapped_error(v) || pl__begins(v->after, " when calling");
+    return pl__error_before(v) || opens_string(v) || last || wrapped_error(v) || pl__begins(v->after, " when calling") || pl__begins(v->after, ", error code");
 }
 
 /* After the key come these letters, spaces and line breaks aside. */
@@ -217,7 +221,7 @@ bool pl__credible(const pl__wording *w, const pl__place *p, const pl__figures *f
     pl__sight v;
     pl__look(p, &v);
     size_t near = p->begin > 160 ? p->begin - 160 : 0;
-    if (w->family == PL__CPU && pl__exact(p->s + near, p->begin - near, "mlock"))
+    if (w->family == PL__CPU && (pl__exact(p->s + near, p->begin - near, "mlock") || pl__exact(p->s + near, p->begin - near, "ibv_reg_mr")))
         return false; /* a limit on locked pages, not a shortage */
     if (goes_on(p, "instaticTLS"))
         return false; /* the loader's own small table */

@@ -190,6 +190,11 @@ static void phase_join(pl__open *o, const pl__message *m)
 static void cause_join(pl__open *o, const pl__message *m)
 {
     pl_cause told = m->w->cause;
+    bool device = o->event.kind == PL_KIND_DEVICE;
+    if (device && told == PL_CAUSE_HOST)
+        return; /* Python's MemoryError around a GPU library's message */
+    if (device && o->told == PL_CAUSE_HOST)
+        o->told = PL_CAUSE_UNKNOWN;
     o->limit_seen = o->limit_seen || told == PL_CAUSE_LIMIT;
     if (o->told == PL_CAUSE_UNKNOWN || (o->w->family == PL__KILL && o->limit_seen))
         o->told = o->limit_seen && o->w->family == PL__KILL ? PL_CAUSE_LIMIT : told;
@@ -209,6 +214,7 @@ static void join(pl__open *o, const pl__message *m)
 {
     bool failed = o->event.kind != PL_KIND_WARNING;
     pl_kind before = o->event.kind;
+    bool ollama = o->event.framework == PL_FRAMEWORK_OLLAMA || named(m->hints.line, PL_FRAMEWORK_OLLAMA);
     if (weight_of(m) > o->weight)
         lead(o, m);
     if (failed && o->event.kind == PL_KIND_WARNING)
@@ -218,6 +224,8 @@ static void join(pl__open *o, const pl__message *m)
     /* XLA's allocator is TensorFlow's; the exception names whose program it is */
     if (o->event.framework == PL_FRAMEWORK_TENSORFLOW && named(m->hints.line, PL_FRAMEWORK_JAX))
         o->event.framework = PL_FRAMEWORK_JAX;
+    if (o->event.framework == PL_FRAMEWORK_LLAMA && ollama)
+        o->event.framework = PL_FRAMEWORK_OLLAMA; /* its runner's words, told by Ollama */
     figures_join(&o->f, &m->f);
     cause_join(o, m);
     phase_join(o, m);

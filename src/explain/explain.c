@@ -116,6 +116,7 @@ static const struct hint {
     {"[TRT]", PL_FRAMEWORK_OTHER},
     {"TensorRT", PL_FRAMEWORK_OTHER},
     {"ctranslate2", PL_FRAMEWORK_OTHER},
+    {"darknet", PL_FRAMEWORK_OTHER},
     {"mlx", PL_FRAMEWORK_OTHER},
     {"[METAL]", PL_FRAMEWORK_OTHER},
     {"loss", PL_FRAMEWORK_COUNT},

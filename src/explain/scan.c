@@ -15,7 +15,7 @@ enum {
     STRIDE = 4 * FAR,
     HASH_BITS = 13,
     INSIDE_BITS = 16,
-    JOIN = 40,
+    JOIN = 64,
     MOST_ANCHORS = 768,
     MOST_LINKS = 1024
 };
@@ -199,7 +199,7 @@ bool pl__scan_across(const char *s, size_t n, size_t end, pl__hit *hit)
     memcpy(joined, s + left - before, before);
     memcpy(joined + before, s + right, after);
     size_t total = before + after;
-    for (size_t at = before > WINDOW * 5 ? before - WINDOW * 5 : 0; at < before && at + WINDOW <= total; at++) {
+    for (size_t at = 0; at < before && at + WINDOW <= total; at++) {
         uint32_t hash = block_hash((const unsigned char *)joined + at + WINDOW - BLOCK);
         if (shift[hash] || !hit_at(joined, total, at, hash, hit))
             continue;

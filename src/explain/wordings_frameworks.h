@@ -18,6 +18,8 @@ W("bfc-any", TENSORFLOW, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
 W("bfc-old", TENSORFLOW, DEVICE, UNKNOWN, PL__GPU, PL__ERROR,
   "Ran out of ^memory trying to allocate {requested}", "(rounded to {count}|GPU_{device}_bfc", "the pool (BFC) is full, TensorFlow 1")
 W("bfc-stats", TENSORFLOW, DEVICE, UNKNOWN, PL__GPU, PL__FOLLOW, "Limit: {allowed} ^InUse: {allocated}", "", "the pool's own account")
+W("tf-pinned", TENSORFLOW, HOST, HOST, PL__CPU, PL__PLAIN | PL__WEAK,
+  "could not allocate ^pinned host memory of size: {requested}", "", "pinned host memory")
 W("tf-dst", TENSORFLOW, HIDDEN, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK,
   "Dst tensor is not ^initialized", "device:GPU:{device}", "a copy to the GPU found no room")
 W("xla-while", JAX, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
@@ -47,6 +49,10 @@ W("dml", ONNXRUNTIME, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "^8007000E Not enough
 W("trt-code", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK,
   "Error Code 2: ^OutOfMemory", "Requested size was {requested}|requested amount of GPU memory ({requested})", "TensorRT's builder or runtime")
 W("trt-requested", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "^Requested amount of GPU memory ({requested}) could not be allocated", "", "TensorRT's builder")
+W("trt-requested-old", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "^Requested amount of memory ({requested}) could not be allocated", "", "TensorRT 7's builder")
+W("trt-error-in", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK, "^OutOfMemory Error in {w}:", "", "TensorRT 7's builder")
+W("trt-skip-insufficient", OTHER, WARNING, UNKNOWN, PL__GPU, PL__PLAIN,
+  "tactic {n} due to ^insufficient memory on requested size of {requested}", "", "TensorRT skips a tactic that would need more")
 W("trt-tactic", OTHER, WARNING, UNKNOWN, PL__GPU, PL__PLAIN,
   "^Tactic Device request: {requested:MiB} Available: {free:MiB}", "", "TensorRT skips a tactic that would need more")
 W("trt-skip", OTHER, WARNING, UNKNOWN, PL__GPU, PL__PLAIN | PL__FOLLOW, "^Skipping tactic {n} due to", "", "TensorRT skips a tactic that would need more")
@@ -77,9 +83,13 @@ W("ggml-compute-pp", LLAMA, DEVICE, CAPACITY, PL__GPU, PL__ERROR | PL__WEAK, "fa
 W("ggml-compute-tg", LLAMA, DEVICE, CAPACITY, PL__GPU, PL__ERROR | PL__WEAK, "failed to ^allocate compute tg buffers", "", "the scratch memory of a batch")
 W("ggml-kv", LLAMA, DEVICE, CAPACITY, PL__GPU, PL__ERROR | PL__WEAK, "failed to ^allocate buffer for kv cache", "", "the cache of keys and values")
 W("ggml-kv-memory", LLAMA, DEVICE, CAPACITY, PL__GPU, PL__ERROR | PL__WEAK, "failed to ^allocate memory for the kv cache", "", "the cache of keys and values")
+W("mxnet-storage", OTHER, DEVICE, CAPACITY, PL__GPU, PL__PLAIN, "_storage_manager.h:{n}: ^cudaMalloc failed: out of memory", "", "MXNet")
 W("ggml-pool", LLAMA, DEVICE, CAPACITY, PL__GPU, PL__PLAIN | PL__WEAK, "^cudaMalloc failed: out of memory", "", "a buffer on the device")
 W("ggml-pinned", LLAMA, WARNING, HOST, PL__ALONE, PL__PLAIN,
   "failed to ^allocate {requested} of pinned memory", "", "no pinned host memory; the copy is slower")
+W("ggml-pinned-vulkan", LLAMA, WARNING, HOST, PL__ALONE, PL__PLAIN,
+  "Failed to ^allocate pinned memory ({w}: ErrorOutOfDeviceMemory", "", "no pinned host memory; the copy is slower")
+W("ggml-pinned-old", LLAMA, WARNING, HOST, PL__ALONE, PL__PLAIN, "ggml_vulkan: Failed to ^allocate pinned memory", "", "no pinned host memory; the copy is slower")
 W("ggml-fit", LLAMA, WARNING, CAPACITY, PL__GPU, PL__PLAIN | PL__SPECIAL,
   "^projected to use {requested:MiB} of device memory vs. {free:MiB} of free device memory", "", "the plan at start is larger than what is free")
 W("ggml-fit-host", LLAMA, WARNING, HOST, PL__GPU, PL__PLAIN | PL__SPECIAL,
@@ -100,6 +110,7 @@ W("ollama-system", OLLAMA, HOST, HOST, PL__CPU, PL__PLAIN,
 W("ollama-large", OLLAMA, HOST, HOST, PL__CPU, PL__PLAIN,
   "^request too large for system", "requested={requested}|requested=\"{requested}|available={free}|available=\"{free}", "Ollama refuses before loading")
 W("ollama-may-not", OLLAMA, HOST, UNKNOWN, PL__CPU, PL__ERROR, "you may not have ^enough available memory to run this model", "", "the runner died")
+W("ollama-terminated", OLLAMA, KILLED, UNKNOWN, PL__KILL, PL__PLAIN, "runner terminated\" error=\"signal: ^killed", "", "the kernel killed the runner")
 W("ollama-killed", OLLAMA, KILLED, UNKNOWN, PL__KILL, PL__PLAIN, "runner process has ^terminated: signal: killed", "", "the kernel killed the runner")
 
 /* ---- servers ---- */
@@ -111,14 +122,16 @@ W("vllm-free-cuda", VLLM, DEVICE, OTHER_PROCESS, PL__GPU, PL__PLAIN | PL__STARTU
   "Free ^memory on device cuda:{device} ({free:GiB}/{capacity}) on startup is less than desired GPU memory utilization ({n}, {requested})", "", "less is free than vLLM is told to take")
 W("vllm-serve", VLLM, DEVICE, LIMIT, PL__GPU, PL__PLAIN | PL__STARTUP,
   "To serve at least one ^request with the models's max seq len ({n}), ({requested} KV cache is needed, which is larger than the available KV cache memory ({free})",
-  "", "one text of the full length needs more cache than is left")
+  "estimated maximum model length is {count}", "one text of the full length needs more cache than is left")
 W("vllm-serve-any", VLLM, DEVICE, LIMIT, PL__GPU, PL__PLAIN | PL__STARTUP,
-  "To serve at least one ^request with the {...}({requested} KV cache is needed", "available KV cache memory ({free})", "one text of the full length needs more cache than is left")
+  "To serve at least one ^request with the {...}({requested} KV cache is needed", "available KV cache memory ({free})|estimated maximum model length is {count}", "one text of the full length needs more cache than is left")
 W("vllm-serve-new", VLLM, DEVICE, LIMIT, PL__GPU, PL__PLAIN | PL__STARTUP,
   "To serve at least one ^request with the {...}max seq len ({n}), {requested} KV cache is needed",
-  "available KV cache memory ({free})", "one text of the full length needs more cache than is left")
+  "available KV cache memory ({free})|estimated maximum model length is {count}", "one text of the full length needs more cache than is left")
 W("vllm-seq-len", VLLM, DEVICE, LIMIT, PL__GPU, PL__PLAIN | PL__STARTUP,
-  "max seq len ({n}) is larger than the ^maximum number of tokens that can be stored in KV cache ({n})", "", "one text of the full length needs more cache than is left")
+  "max seq len ({n}) is larger than the ^maximum number of tokens that can be stored in KV cache ({count})", "", "one text of the full length needs more cache than is left")
+W("mlc-weights", OTHER, DEVICE, LIMIT, PL__GPU, PL__PLAIN | PL__STARTUP,
+  "^Insufficient GPU memory error: The available single GPU memory is {free}", "", "MLC: weights and buffers fill the share it may use")
 W("sglang-fraction", OTHER, DEVICE, LIMIT, PL__GPU, PL__ERROR | PL__STARTUP,
   "Not enough memory. Please try to increase --mem-^fraction-static", "", "SGLang: weights fill the share it may use")
 W("sglang-enough", OTHER, DEVICE, LIMIT, PL__GPU, PL__ERROR | PL__STARTUP,

@@ -32,6 +32,8 @@ W("slurm-exceeded", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "^exceeded memory
 W("slurm-handler", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN | PL__WEAK, "killed by the ^cgroup out-of-memory handler", "", "Slurm: the job's limit")
 W("pbs-exceeded", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "PBS: job killed: {w} ^exceeded limit {allowed}", "mem {process} exceeded", "PBS: the job's limit")
 W("lsf-memlimit", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "^TERM_MEMLIMIT: job killed after reaching LSF memory usage limit", "", "LSF: the job's limit")
+W("htcondor-limit", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN,
+  "Job has gone over ^memory limit of {allowed:MiB}", "Peak usage: {process:MiB}", "HTCondor: the job's limit")
 W("htcondor-memory", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "Job has gone over cgroup ^memory limit of", "", "HTCondor: the job's limit")
 W("k8s-reason", LINUX, KILLED, LIMIT, PL__KILL, PL__SPECIAL, "^OOMKilled", "", "Kubernetes or Docker: the container's limit")
 W("k8s-system", LINUX, KILLED, HOST, PL__KILL, PL__PLAIN, "System OOM ^encountered, victim process", "pid: {pid}", "Kubernetes: the node ran out")
@@ -82,6 +84,7 @@ W("earlyoom-old", LINUX, KILLED, HOST, PL__KILL, PL__SPECIAL, "^killing process 
 W("earlyoom-low", LINUX, KILLED, HOST, PL__KILL, PL__PLAIN | PL__WEAK, "low ^memory! at or below SIG", "", "earlyoom")
 W("cgroup-events", LINUX, KILLED, LIMIT, PL__KILL, PL__SPECIAL | PL__COUNTED, "^oom_kill {count}", "", "memory.events of a container")
 W("docker-oom", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "^container oom {w}(", "", "docker events")
+W("docker-topic", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "^topic=/tasks/oom", "", "Docker's daemon")
 W("containerd-oom", LINUX, KILLED, LIMIT, PL__KILL, PL__PLAIN, "^TaskOOM event", "", "containerd")
 W("kernel-no-killable", LINUX, KILLED, HOST, PL__KILL, PL__PLAIN,
   "Out of memory and no ^killable processes", "", "the machine ran out and nothing could be killed")

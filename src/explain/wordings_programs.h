@@ -16,6 +16,8 @@ W("cupy", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "Out of ^memory allocating {requested} (allocated so far: {allocated}", "allocated so far: {reserved}|limit set to: {allowed})", "CuPy")
 W("cupy-old", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "out of ^memory to allocate {requested} (total {reserved})", "", "CuPy before 8")
 W("cupy-class", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__WEAK, "cupy.cuda.memory.^OutOfMemoryError", "", "CuPy, its message lost")
+W("rmm-pool-bad", OTHER, DEVICE, LIMIT, PL__GPU, PL__ERROR,
+  "std::^bad_alloc: out_of_memory: RMM failure at:{...}Maximum pool size exceeded", "failed to allocate {requested}", "RMM (RAPIDS): the pool's limit")
 W("rmm-pool", OTHER, DEVICE, LIMIT, PL__GPU, PL__ERROR, "^Maximum pool size exceeded", "failed to allocate {requested}", "RMM (RAPIDS): the pool's limit")
 W("rmm-oom", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__ERROR, "^out_of_memory: CUDA error", "failed to allocate {requested}", "RMM (RAPIDS)")
 W("rmm-bad", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__ERROR, "std::^bad_alloc: out_of_memory", "failed to allocate {requested}", "RMM (RAPIDS)")
@@ -34,11 +36,20 @@ W("faiss-type", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "size {requested} (^
 W("faiss-alloc", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "(^cudaMalloc error out of memory", "", "faiss")
 W("theano", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "Error ^allocating {requested} of device memory (out of memory)", "report {free} free|and {capacity} total", "Theano")
+W("theano-pool", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
+  "Error ^allocating {requested} of device memory (CNMEM_STATUS_OUT_OF_MEMORY)", "report {free} free|and {capacity} total", "Theano's pool")
 W("theano-cnmem", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__NEEDS, "^CNMEM_STATUS_OUT_OF_MEMORY", "", "Theano's pool")
 W("blender", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "System is out of GPU ^memory", "", "Blender")
 W("blender-cuda", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "Out of memory in ^cuMemAlloc", "", "Blender")
 W("blender-shared", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "System is out of GPU and shared host ^memory", "", "Blender")
 W("opencl-object", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__NEEDS, "^CL_MEM_OBJECT_ALLOCATION_FAILURE", "", "OpenCL")
+W("pyopencl-object", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "failed: ^MEM_OBJECT_ALLOCATION_FAILURE", "", "PyOpenCL")
+W("openvino-object", OTHER, DEVICE, SINGLE_REQUEST, PL__GPU, PL__PLAIN,
+  "Exceeded max size of memory ^object~allocation: requested {requested}", "max alloc size supported by device is {allowed}|max alloc size is {allowed}", "OpenVINO: one buffer larger than the device allows")
+W("openvino-total", OTHER, DEVICE, CAPACITY, PL__GPU, PL__PLAIN,
+  "^Exceeded max size of memory allocation: Required {requested}", "memory size is {capacity}|alloc size is {capacity}", "OpenVINO: the network is larger than the device")
+W("lightgbm", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "[LightGBM] [Fatal] [CUDA] out of ^memory", "", "LightGBM")
+W("ncnn", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "^vkAllocateMemory failed -2", "", "ncnn: Vulkan")
 W("opencl-resources", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__NEEDS, "^CL_OUT_OF_RESOURCES", "", "OpenCL")
 W("opencl-host", OTHER, HOST, HOST, PL__CPU, PL__NEEDS, "^CL_OUT_OF_HOST_MEMORY", "", "OpenCL")
 W("hashcat", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "Not ^enough allocatable device memory", "", "hashcat")
@@ -81,6 +92,8 @@ W("java-reserve", OTHER, HOST, HOST, PL__CPU, PL__PLAIN,
   "Could not ^reserve enough space for", "for {requested} object heap", "Java: no room for the heap at start")
 W("node", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "^JavaScript heap out of memory", "", "Node.js: V8's heap limit")
 W("node-worker", OTHER, HOST, LIMIT, PL__CPU, PL__ERROR, "^ERR_WORKER_OUT_OF_MEMORY", "", "Node.js: a worker's heap limit")
+W("js-buffer", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "RangeError: ^Array~buffer allocation failed", "", "JavaScript")
+W("js-wasm", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "WebAssembly.Memory(): could not ^allocate memory", "", "JavaScript: WebAssembly's memory")
 W("php", OTHER, HOST, LIMIT, PL__CPU, PL__PLAIN, "^Allowed memory size of {allowed} exhausted (tried to allocate {requested})", "", "PHP: memory_limit")
 W("ruby", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "failed to ^allocate memory (NoMemoryError)", "", "Ruby")
 W("r-vector", OTHER, HOST, HOST, PL__CPU, PL__PLAIN, "^cannot allocate vector of size {requested}", "", "R")

@@ -56,6 +56,7 @@ W("xpu-pi-host", PYTORCH, HOST, HOST, PL__CPU, PL__ERROR, "^PI_ERROR_OUT_OF_HOST
 W("xpu-platform", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR, "Allocation is out of device ^memory on current platform", "", "Intel's extension")
 W("torch-directml", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "Could not ^allocate tensor with {requested}. There is not enough GPU video memory available", "", "torch-directml")
+W("exllama-split", OTHER, DEVICE, CAPACITY, PL__GPU, PL__ERROR | PL__LOADING, "^Insufficient VRAM in split for model", "", "ExLlama")
 W("exllama", OTHER, DEVICE, CAPACITY, PL__GPU, PL__ERROR | PL__LOADING, "^Insufficient VRAM for model", "", "ExLlama")
 W("hsa", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__NEEDS | PL__TORCHLIKE, "^HSA_STATUS_ERROR_OUT_OF_RESOURCES", "", "AMD's runtime")
 W("neuron", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "Failed to ^allocate {requested} (alignment: {w}usage:", "", "AWS Neuron")
@@ -87,6 +88,8 @@ W("cuda-host-alloc", PYTORCH, HOST, HOST, PL__CPU, PL__ERROR, "^cudaHostAlloc fa
 /* ---- CUDA and its libraries, whoever calls them ---- */
 W("cuda-error", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__TORCHLIKE,
   "CUDA error: out of ^memory", "", "the driver refused outside the caching allocator: context, kernels, a copy to the device")
+W("turbomind", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN, "[TM][ERROR] CUDA ^runtime error: out of memory", "", "LMDeploy")
+W("cuda-runtime-error", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__TORCHLIKE, "CUDA ^runtime error: out of memory", "", "the driver refused")
 W("cuda-error-2", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__TORCHLIKE, "CUDA error 2: out of ^memory", "", "the driver refused")
 W("cuda-error-at", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__TORCHLIKE,
   "CUDA error 2 at {...}: out of ^memory", "", "the driver refused; older llama.cpp")
@@ -110,6 +113,8 @@ W("tf-driver", TENSORFLOW, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "failed to ^allocate {n}{w}({requested}) from device: CUDA_ERROR_OUT_OF_MEMORY", "", "TensorFlow reserves its pool; it tries again with less")
 W("tf-driver-old", TENSORFLOW, DEVICE, UNKNOWN, PL__GPU, PL__PLAIN,
   "failed to ^allocate {requested} from device: CUDA_ERROR_OUT_OF_MEMORY", "", "TensorFlow reserves its pool")
+W("tf-host", TENSORFLOW, HOST, HOST, PL__CPU, PL__PLAIN,
+  "failed to alloc {requested} on host: ^CUDA_ERROR_OUT_OF_MEMORY", "", "pinned host memory; it tries again with less")
 W("cuda-enum", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__NEEDS | PL__TORCHLIKE, "^CUDA_ERROR_OUT_OF_MEMORY", "", "the driver's own name for it")
 W("cuda-enum-runtime", OTHER, DEVICE, UNKNOWN, PL__GPU, PL__NEEDS | PL__TORCHLIKE, "^cudaErrorMemoryAllocation", "", "the runtime's own name for it")
 W("nccl-failure", PYTORCH, HIDDEN, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK, "Cuda ^failure 'out of memory'", "", "NCCL found no room for its buffers")
