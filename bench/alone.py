@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 import common as c
+from folders import bert_folder
 
 
 def embed(o, work, texts, memory=None, wrap=()):
@@ -62,7 +63,7 @@ def linear(o, work):
 def plan(o, work):
     for name in ("MiniLM", "bert-large"):
         if name == "bert-large":
-            o.model = large_folder(o)
+            o.model = bert_folder("bert-large", o.model)
         times = []
         for _ in range(10):
             report = os.path.join(work, "report")
@@ -72,50 +73,8 @@ def plan(o, work):
         print("plan %s: %.1f ms (median of 10, whole process)" % (name, 1e3 * c.median(times)))
 
 
-def large_folder(o):
-    """bert-large with random weights: 1.3 GB, written by the tests' generator in a few MiB of memory."""
-    folder = os.path.join(c.ROOT, ".cache", "bench", "bert-large")
-    if os.path.exists(os.path.join(folder, "tokenizer.json")):
-        return folder
-    hidden, layers, inner, heads, vocabulary = 1024, 24, 4096, 16, 30522
-    rows = []
-
-    def add(name, shape, offset, scale):
-        rows.append(["F32", offset, scale, "bert." + name, shape])
-
-    def linear_(name, out, depth):
-        add(name + ".weight", [out, depth], 0, 0.035)
-        add(name + ".bias", [out], 0, 0.02)
-
-    def norm(name):
-        add(name + ".weight", [hidden], 1, 0.05)
-        add(name + ".bias", [hidden], 0, 0.05)
-    for name, count in (("word", vocabulary), ("position", 512), ("token_type", 2)):
-        add("embeddings.%s_embeddings.weight" % name, [count, hidden], 0, 0.035)
-    norm("embeddings.LayerNorm")
-    for i in range(layers):
-        p = "encoder.layer.%d." % i
-        for k in ("query", "key", "value"):
-            linear_(p + "attention.self." + k, hidden, hidden)
-        linear_(p + "attention.output.dense", hidden, hidden)
-        norm(p + "attention.output.LayerNorm")
-        linear_(p + "intermediate.dense", inner, hidden)
-        linear_(p + "output.dense", hidden, inner)
-        norm(p + "output.LayerNorm")
-    config = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
-              "intermediate_size": inner, "max_position_embeddings": 512, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "pad_token_id": 0}
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as case:
-        json.dump({"tokenizer": None, "files": {"config.json": config}, "weights": {"model.safetensors": rows}}, case)
-        case.flush()
-        subprocess.run([c.GOLDEN, case.name, folder], check=True)
-    with open(os.path.join(o.model, "tokenizer.json"), "rb") as a, open(os.path.join(folder, "tokenizer.json"), "wb") as b:
-        b.write(a.read())
-    return folder
-
-
 def large(o, work):
-    o.model = large_folder(o)
+    o.model = bert_folder("bert-large", o.model)
     corpus, tokens, texts = c.corpus(4000), 0, []
     for t in corpus:  # some 6,000 token rows
         texts.append(t)

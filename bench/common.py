@@ -87,12 +87,22 @@ class Peer:
     """A peer in a process of its own: loads once, answers a command a line with a line of JSON."""
 
     def __init__(self, python, kind, model, texts, threads, max_length, precision, work, verbose=False):
+        argv = [python, "-B", os.path.join(HERE, "peers.py"), kind, model, texts, str(threads), str(max_length), precision, work]
+        self.begin(kind, argv, threads, verbose)
+
+    @classmethod
+    def of(cls, kind, argv, threads, verbose=False):
+        """A peer of another program than peers.py."""
+        peer = cls.__new__(cls)
+        peer.begin(kind, argv, threads, verbose)
+        return peer
+
+    def begin(self, kind, argv, threads, verbose):
         env = dict(os.environ, OMP_NUM_THREADS=str(threads), RAYON_NUM_THREADS=str(threads), HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="true",
                    TRANSFORMERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1", PYTHONWARNINGS="ignore")
         self.log = tempfile.TemporaryFile()
         self.kind = kind
-        self.process = subprocess.Popen([python, "-B", os.path.join(HERE, "peers.py"), kind, model, texts, str(threads), str(max_length), precision, work],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if verbose else self.log, text=True, env=env)
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if verbose else self.log, text=True, env=env)
         self.about = self.answer()
 
     def answer(self):

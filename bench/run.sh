@@ -13,6 +13,8 @@ usage() {
 usage: ./dev bench NAME [OPTION...]
 
   embed      MiniLM, 2,000 texts: plimsoll beside torch, ONNX Runtime, OpenVINO (--precision bf16, --n, --rounds)
+  train      a fine-tuning step beside torch: MiniLM on film reviews, bert-base at full length (--which, --limits, --precision)
+  quality    accuracy after fine-tuning beside torch, three seeds each
   latency    one short text: in process and as a whole process
   memory     plimsoll alone: speed and peak under limits from the floor up
   large      bert-large with random weights, 64 MiB against no limit (--cold drops the page cache first)
@@ -40,8 +42,21 @@ peers() {
     python=$venv/bin/python
 }
 
+fetch_reviews() {
+    reviews=.cache/demo/reviews
+    [ -e "$reviews/test.csv" ] || python3 -B demo/movies.py "$reviews"
+}
+
 one() {
     case $1 in
+    train | quality)
+        peers
+        fetch_model
+        fetch_reviews
+        shift_name=$1
+        shift
+        python3 -B "bench/$shift_name.py" --model "$model" --python "$python" --data "$reviews/train.csv" "$@"
+        ;;
     embed | latency)
         peers
         fetch_model
@@ -57,19 +72,18 @@ one() {
         ;;
     kernels)
         shift
-        for program in build/bench/bench_kernels build/bench_kernels; do
-            [ ! -x "$program" ] || { "$program" "$@"; return; }
+        ninja -C build bench_kernels bench_kernels_train >/dev/null
+        for program in build/tests/device/bench_kernels build/tests/device_train/bench_kernels_train; do
+            "$program" "$@"
         done
-        echo "bench: no bench_kernels in build/" >&2
-        return 1
         ;;
     esac
 }
 
 case $what in
-embed | latency | memory | linear | plan | large | kernels) one "$what" "$@" ;;
+embed | train | quality | latency | memory | linear | plan | large | kernels) one "$what" "$@" ;;
 all)
-    for name in kernels plan latency memory linear embed large; do
+    for name in kernels plan latency memory linear embed large train quality; do
         printf '\n== %s\n' "$name"
         one "$name"
     done
