@@ -198,15 +198,31 @@ pl__ref *pl__e_place(pl__emitter *m, uint32_t value)
 pl__ref *pl__e_gradient(pl__emitter *m, uint32_t value) { return &m->gradient[value - m->first_value]; }
 bool pl__e_is_texts(const pl__emitter *m, uint32_t value) { return m->r->model->values[value].extent == PL_EXTENT_TEXTS; }
 
+/* A value that backward needs and that goes through the spill file in between. */
+static pl__ref needed_passing(pl__emitter *m, uint64_t stride)
+{
+    uint64_t at = m->passing_at;
+    assert(m->passing_count < PL__PASSING);
+    m->p->passing_strides[m->passing_count++] = (uint32_t)stride;
+    m->p->passing_count = (uint32_t)pl_max(m->p->passing_count, m->passing_count);
+    m->passing_at += rows_bytes(m, stride, false);
+    m->passing_row += stride * PL__FLOAT;
+    m->s->passing = pl_max(m->s->passing, m->passing_at);
+    m->s->passing_row = pl_max(m->s->passing_row, m->passing_row);
+    return (pl__ref){m->p->l.passing + at, (uint32_t)stride, PL__PLACE_PASSING};
+}
+
 /* A value that backward needs: kept for the whole batch, or in the scratch of the micro-batch. */
 pl__ref pl__e_needed(pl__emitter *m, uint64_t width)
 {
     if (!m->kept)
         return pl__e_take(m, width, false);
     uint64_t stride = pl__train_stride(width), at = m->kept_at;
+    if (m->layer_index < m->k->passing_layers)
+        return needed_passing(m, stride);
     m->kept_at += pl_round_up(stride * PL__FLOAT * m->r->batch_rows, PL__LINE);
     m->s->kept = pl_max(m->s->kept, m->kept_at);
-    return (pl__ref){m->p->l.kept + m->layer_index * m->p->l.kept_bytes + at, (uint32_t)stride, PL__PLACE_BATCH};
+    return (pl__ref){m->p->l.kept + (m->layer_index - m->k->passing_layers) * m->p->l.kept_bytes + at, (uint32_t)stride, PL__PLACE_BATCH};
 }
 
 pl__ref pl__e_batch_input(const pl__emitter *m, uint32_t index)

@@ -139,9 +139,12 @@ static void begin_layer(pl__emitter *m, pl__layer *l, pl__stage_kind kind)
     m->first_value = model->operators[l->first].in;
     memset(m->value, 0, sizeof m->value);
     memset(m->gradient, 0, sizeof m->gradient);
-    m->kept_at = 0;
+    m->kept_at = m->passing_at = m->passing_row = 0;
+    m->passing_count = 0;
     m->layer_index = l->index;
     m->kept = l->index < m->k->kept_layers;
+    m->stage->kept_out = kind == PL__FORWARD && l->index < m->k->passing_layers;
+    m->stage->kept_in = kind == PL__BACKWARD && l->index < m->k->passing_layers;
     *pl__e_place(m, model->operators[l->first].in) = pl__e_batch_input(m, l->index);
     m->stage->input = l->index;
 }

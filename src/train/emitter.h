@@ -24,7 +24,8 @@ typedef struct pl__emitter {
     pl__step_stage counted;
     pl__hole holes[PL__MOST_FREE];
     size_t hole_count;
-    uint64_t slab_at, slot_at, shard_at, kept_at;
+    uint64_t slab_at, slot_at, shard_at, kept_at, passing_at, passing_row;
+    uint32_t passing_count;
     pl__ref value[256], gradient[256]; /* by value, of the layer at hand: first_value on */
     uint32_t first_value;
     uint32_t layer_index; /* counts layers, for what is kept */

@@ -46,14 +46,17 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     *l = (pl__step_layout){0};
     l->weights = take(&at, p->elements * FLOAT, !k->spill_weights);
     l->gradients = take(&at, learned * FLOAT, !k->spill_gradients);
-    l->moment1 = take(&at, learned * FLOAT, !k->spill_state);
-    l->moment2 = take(&at, learned * FLOAT, !k->spill_state);
+    uint64_t state = pl__resident_state(k, learned);
+    l->moment1 = take(&at, state * FLOAT, state > 0);
+    l->moment2 = take(&at, state * FLOAT, state > 0);
     l->input_bytes = pl__step_input_bytes(r);
     l->passing_bytes = k->spill_inputs ? pl_round_up(pl__train_stride(width) * FLOAT * k->micro_rows, LINE) : l->input_bytes;
     l->inputs = take(&at, l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), true);
     l->hidden_gradient = take(&at, l->passing_bytes, true);
     l->kept_bytes = z->kept;
-    l->kept = take(&at, z->kept * k->kept_layers, true);
+    l->kept = take(&at, z->kept * (k->kept_layers - k->passing_layers), true);
+    l->passing = take(&at, z->passing, true);
+    l->kept_file = pl_round_up(z->passing_row * r->batch_rows, LINE);
     l->slab_bytes = z->slab;
     l->slab = take(&at, z->slab, true);
     l->slot_bytes = k->spill_gradients ? z->slot : 0;
@@ -103,7 +106,7 @@ void pl__step_measure(const pl_step_request *r, const pl_step_knobs *k, const pl
     pl__step_emit(r, k, p, &counting, &out->sizes);
     pl__step_lay_out(r, k, p, &out->sizes, &out->layout);
     uint64_t at[PL__WHATS];
-    out->spill = pl__store_file_bytes(r, k, p, out->layout.input_bytes, at);
+    out->spill = pl__store_file_bytes(r, k, p, &out->layout, at);
     out->tables = pl__step_tables(&out->sizes);
     out->peak = 0;
     for (unsigned m = 0; m < PL__TRAIN_MOMENTS; m++) {
@@ -117,10 +120,12 @@ void pl__step_measure(const pl_step_request *r, const pl_step_knobs *k, const pl
 
 /* ---- time ---- */
 
+uint64_t pl__usual_rows(const pl_step_request *r) { return r->usual_rows ? r->usual_rows : r->batch_rows; }
+
 static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
 {
     const pl_model *m = r->model;
-    double flops = 0, forward = 0, dense = 0, rows = (double)r->batch_rows, learned = (double)(p->elements - p->learn_first);
+    double flops = 0, forward = 0, dense = 0, rows = (double)pl__usual_rows(r), learned = (double)(p->elements - p->learn_first);
     for (size_t i = 0; i < m->operator_count; i++) {
         const pl_operator *op = &m->operators[i];
         if (op->kind != PL_OPERATOR_LINEAR || m->values[op->out].extent != PL_EXTENT_ROWS)
@@ -134,16 +139,19 @@ static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl
     uint32_t shards = (uint32_t)pl_min(r->recipe.shards, r->batch);
     double again = 1.0 - (double)k->kept_layers / m->layers, micros = rows / k->micro_rows + shards;
     double t = (flops + forward * again) / r->rates.flops;
-    t += 0.35 * flops / r->rates.flops;                     /* what is no product */
+    t += 0.10 * flops / r->rates.flops;                     /* what is no product, as measured on MiniLM and bert-base */
     t += micros * dense * FLOAT * 2 / r->rates.touch_bytes; /* gradients stored and loaded again */
     t += 3 * dense * FLOAT / r->rates.pack_bytes;
     t += 4 * (shards - 1) * learned * FLOAT / r->rates.touch_bytes;
     t += learned * 7 * FLOAT / r->rates.touch_bytes; /* update */
-    uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT, x = c->layout.input_bytes * (m->layers + 1);
-    *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? 3 * x : 0);
-    *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + (k->spill_state ? 2 * g : 0) + (k->spill_inputs ? 2 * x : 0);
-    double disk = r->spill_bytes_per_second > 0 ? r->spill_bytes_per_second : r->rates.read_bytes;
-    return t / r->threads + (double)(*read + *written) / disk;
+    uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT,
+             x = c->layout.input_bytes / r->batch_rows * pl__usual_rows(r) * (m->layers + 1);
+    uint64_t state = 2 * (g - pl__resident_state(k, p->elements - p->learn_first) * FLOAT), kept = c->sizes.passing_row * pl__usual_rows(r) * k->passing_layers;
+    *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + state + (k->spill_inputs ? 3 * x : 0) + kept;
+    *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + state + (k->spill_inputs ? 2 * x : 0) + kept;
+    t += (double)(*read + *written) / r->rates.read_bytes; /* from and to the page cache, by the threads */
+    bool cached = c->spill <= r->spill_cached || r->spill_bytes_per_second <= 0;
+    return t / r->threads + (cached ? 0 : (double)(*read + *written) / r->spill_bytes_per_second);
 }
 
 /* ---- search ---- */
@@ -152,23 +160,27 @@ typedef struct search {
     const pl_step_request *r;
     const pl__parameters *p;
     pl_step_plan *out;
-    double best, bound;
+    double bound;
+    uint64_t written; /* by the fastest */
     bool second;
 } search;
 
-static void consider(search *s, const pl_step_knobs *k)
+/* Returns the bytes by which it stays below the limit: 0 if it does not. */
+static uint64_t consider(search *s, const pl_step_knobs *k, pl__step_costs *costs)
 {
     pl__step_costs c;
     uint64_t read, written;
     pl__step_measure(s->r, k, s->p, &c);
+    *costs = c;
     pl_step_plan *o = s->out;
     if (c.spill && (!s->r->spill_folder || s->r->spill_is_memory || c.spill > s->r->spill_free))
-        return;
+        return 0;
     double t = seconds(s->r, k, s->p, &c, &read, &written);
     bool fits = c.peak <= s->r->limit;
     if (!s->second && c.peak < o->floor)
         o->floor = c.peak;
-    bool better = !s->second ? fits && (!o->fits || t < o->seconds_per_step) : fits && t <= s->bound && c.peak < o->peak;
+    /* memory that buys no speed is not taken, but a disk is not worn out for it either */
+    bool better = !s->second ? fits && (!o->fits || t < o->seconds_per_step) : fits && t <= s->bound && c.peak < o->peak && written <= s->written;
     if (!s->second && !o->fits && !fits && (o->peak == 0 || c.peak < o->peak))
         better = true;
     if (better)
@@ -188,6 +200,31 @@ static void consider(search *s, const pl_step_knobs *k)
         o->next_peak = c.peak;
         o->next_seconds = t;
     }
+    return fits ? s->r->limit - c.peak : 0;
+}
+
+/* Moments come back into memory as far as there is room. */
+static void try_state(search *s, pl_step_knobs k, uint64_t room)
+{
+    pl__step_costs c;
+    uint64_t part = 2 * ((s->p->elements - s->p->learn_first) / PL_STATE_PARTS * FLOAT + LINE);
+    k.resident_state = (uint32_t)pl_min(PL_STATE_PARTS - 1, room / part);
+    if (k.spill_state && k.resident_state > 0)
+        consider(s, &k, &c);
+}
+
+/* What layers keep goes through the spill file: of all, then of as few as there is no room for. */
+static void try_passing(search *s, pl_step_knobs k)
+{
+    pl__step_costs c;
+    k.passing_layers = k.kept_layers;
+    uint64_t room = consider(s, &k, &c), layer = c.sizes.passing_row * s->r->batch_rows + PL__PASSING * LINE;
+    try_state(s, k, room);
+    uint32_t back = (uint32_t)pl_min(k.kept_layers, room / layer);
+    if (back == 0 || back == k.kept_layers)
+        return;
+    k.passing_layers -= back;
+    consider(s, &k, &c);
 }
 
 static void try_micros(search *s, pl_step_knobs k)
@@ -195,7 +232,10 @@ static void try_micros(search *s, pl_step_knobs k)
     const pl_step_request *r = s->r;
     for (uint64_t rows = r->longest;; rows = rows * 5 / 4 + 1) {
         k.micro_rows = (uint32_t)pl_min(rows, pl_max(r->batch_rows, r->longest));
-        consider(s, &k);
+        pl__step_costs c;
+        try_state(s, k, consider(s, &k, &c));
+        if (k.kept_layers > 0)
+            try_passing(s, k);
         if (rows >= r->batch_rows)
             return;
     }
@@ -225,6 +265,7 @@ pl_status pl__step_search(const pl_step_request *r, const pl__parameters *p, pl_
     if (out->fits) {
         s.second = true;
         s.bound = out->seconds_per_step * 1.02;
+        s.written = out->spill_written;
         try_all(&s);
     }
     return PL_OK;
@@ -255,11 +296,13 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     line(out, "weights of the words in the data", "weights", k->spill_weights ? 0 : words, load, last);
     line(out, "other weights", "weights", k->spill_weights ? 0 : p->elements * FLOAT - words, load, last);
     line(out, "gradients", "gradients", k->spill_gradients ? 0 : learned, load, last);
-    line(out, "first moments", "optimizer", k->spill_state ? 0 : learned, load, last);
-    line(out, "second moments", "optimizer", k->spill_state ? 0 : learned, load, last);
+    uint64_t state = pl__resident_state(k, p->elements - p->learn_first) * FLOAT;
+    line(out, "first moments", "optimizer", state, load, last);
+    line(out, "second moments", "optimizer", state, load, last);
     line(out, "inputs of the layers", "activations", l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), load, last);
     line(out, "gradient of the hidden rows", "activations", l->passing_bytes, load, last);
-    line(out, "kept activations", "activations", l->kept_bytes * k->kept_layers, load, last);
+    line(out, "kept activations", "activations", l->kept_bytes * (k->kept_layers - k->passing_layers), load, last);
+    line(out, "kept activations on their way", "activations", c.sizes.passing, load, last);
     line(out, "packed weights of a layer", "weights", l->slab_bytes, load, last);
     line(out, "gradients of a layer", "gradients", l->slot_bytes, load, last);
     line(out, "gradients of a layer, of other shards", "gradients", l->shard_bytes * levels_of(r), load, last);

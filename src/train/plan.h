@@ -19,6 +19,7 @@ uint64_t pl__step_tables(const pl__step_sizes *z);
 uint64_t pl__step_stacks(const pl_step_request *r);
 uint64_t pl__step_mapped(const pl__step_layout *l);
 bool pl__step_huge(const pl__step_layout *l);
+uint64_t pl__usual_rows(const pl_step_request *r);
 uint64_t pl__step_input_bytes(const pl_step_request *r);
 uint64_t pl__widest(const pl_step_request *r);
 

@@ -9,6 +9,8 @@
 
 #include "train/step.h"
 
+enum { PL__PASSING = 16 }; /* values of a layer that backward needs, at most */
+
 typedef enum pl__place {
     PL__PLACE_NONE,
     PL__PLACE_MICRO,   /* scratch, a row per row (or text) of the micro-batch */
@@ -95,6 +97,7 @@ typedef struct pl__step_stage {
     uint64_t gradients, gradient_bytes; /* arena: set to zero before the stage; 0 bytes: none */
     uint32_t input, output;             /* inputs of layers that are read and written: number, or PL_NO_VALUE */
     bool gradient_in, gradient_out;     /* of the hidden rows */
+    bool kept_in, kept_out;             /* inner values, from or to the spill file */
 } pl__step_stage;
 
 /* Where the parts of the arena lie. */
@@ -106,6 +109,8 @@ typedef struct pl__step_layout {
     uint64_t hidden_gradient;
     uint64_t kept;       /* kept inner values, layer after layer */
     uint64_t kept_bytes; /* of one layer */
+    uint64_t passing;    /* kept inner values of a micro-batch on their way to or from the spill file */
+    uint64_t kept_file;  /* of one layer in the spill file */
     uint64_t slab, slab_bytes;
     uint64_t slot, slot_bytes;    /* gradients of the stage at hand, where the store is spilled */
     uint64_t shards, shard_bytes; /* gradients of a stage of shards that wait for others, level after level */
@@ -133,9 +138,10 @@ typedef struct pl__step_program {
     size_t stage_count;
     pl_parameter *parameters;
     size_t parameter_count;
-    uint64_t elements, learn_first; /* of the store; those from learn_first on learn */
-    uint64_t words, word_width;     /* store element and width of the word table */
-    uint64_t logits_at;             /* batch-wide logits in the arena */
+    uint64_t elements, learn_first;                       /* of the store; those from learn_first on learn */
+    uint64_t words, word_width;                           /* store element and width of the word table */
+    uint64_t logits_at;                                   /* batch-wide logits in the arena */
+    uint32_t passing_strides[PL__PASSING], passing_count; /* elements: values of a layer that pass, one behind the other */
     pl__step_layout l;
 } pl__step_program;
 

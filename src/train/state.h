@@ -7,23 +7,26 @@
 #include <stdatomic.h>
 
 /* ---- the store: parameters, gradients, moments, in memory or in the spill file ---- */
-typedef enum pl__what { PL__WEIGHTS, PL__MOMENT1, PL__MOMENT2, PL__GRADIENTS, PL__INPUTS, PL__WHATS } pl__what;
+typedef enum pl__what { PL__WEIGHTS, PL__MOMENT1, PL__MOMENT2, PL__GRADIENTS, PL__INPUTS, PL__KEPT, PL__WHATS } pl__what;
 
 typedef struct pl__store {
-    char *memory[PL__WHATS];     /* resident, or NULL */
+    char *memory[PL__WHATS];     /* what is resident, or NULL */
     uint64_t file_at[PL__WHATS]; /* offset in the spill file */
     uint64_t skipped[PL__WHATS]; /* elements of the store that come before its first one */
+    uint64_t here[PL__WHATS];    /* elements in memory; those behind them are in the file */
     int file;                    /* -1: nothing is spilled */
 } pl__store;
 /* Elements of the store; the resident ones are copied. PL_MACHINE when the disk fails or is full. */
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e);
 pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint64_t count, const float *in, pl_error *e);
-/* Where resident elements stand, or NULL. */
-static inline float *pl__store_at(const pl__store *s, pl__what what, uint64_t first)
+/* Where resident elements stand; NULL unless all of them are. */
+static inline float *pl__store_at(const pl__store *s, pl__what what, uint64_t first, uint64_t count)
 {
-    return s->memory[what] ? (float *)(void *)s->memory[what] + (first - s->skipped[what]) : NULL;
+    uint64_t at = first - s->skipped[what];
+    return at + count <= s->here[what] ? (float *)(void *)s->memory[what] + at : NULL;
 }
-uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, uint64_t input_bytes, uint64_t at[PL__WHATS]);
+uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_layout *l, uint64_t at[PL__WHATS]);
+uint64_t pl__resident_state(const pl_step_knobs *k, uint64_t learned); /* elements of each moment that stay in memory */
 pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error *e);
 
 /* ---- a micro-batch of the batch at hand ---- */

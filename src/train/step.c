@@ -30,19 +30,22 @@ static void take_tables(pl_step *s, const pl__step_sizes *z)
 static void point_store(pl_step *s)
 {
     const pl__step_layout *l = &s->program.l;
+    const pl_step_knobs *k = &s->plan.knobs;
+    uint64_t first = s->params.learn_first, learned = s->params.elements - first, state = pl__resident_state(k, learned);
     const struct {
-        uint64_t at;
-        uint64_t skipped;
+        uint64_t at, skipped, here;
     } parts[PL__WHATS] = {
-        [PL__WEIGHTS] = {l->weights, 0},
-        [PL__MOMENT1] = {l->moment1, s->params.learn_first},
-        [PL__MOMENT2] = {l->moment2, s->params.learn_first},
-        [PL__GRADIENTS] = {l->gradients, s->params.learn_first},
-        [PL__INPUTS] = {s->plan.knobs.spill_inputs ? UINT64_MAX : l->inputs, 0},
+        [PL__WEIGHTS] = {l->weights, 0, k->spill_weights ? 0 : s->params.elements},
+        [PL__MOMENT1] = {l->moment1, first, state},
+        [PL__MOMENT2] = {l->moment2, first, state},
+        [PL__GRADIENTS] = {l->gradients, first, k->spill_gradients ? 0 : learned},
+        [PL__INPUTS] = {l->inputs, 0, k->spill_inputs ? 0 : l->input_bytes / sizeof(float) * (s->request.model->layers + 1)},
+        [PL__KEPT] = {l->kept, 0, 0},
     };
     for (unsigned i = 0; i < PL__WHATS; i++) {
-        s->store.memory[i] = parts[i].at == UINT64_MAX ? NULL : s->arena + parts[i].at;
+        s->store.memory[i] = parts[i].here ? s->arena + parts[i].at : NULL;
         s->store.skipped[i] = parts[i].skipped;
+        s->store.here[i] = parts[i].here;
     }
 }
 
@@ -62,7 +65,7 @@ static void compile(pl_step *s)
     pl__step_sizes again;
     pl__step_emit(&s->request, &s->plan.knobs, &s->params, &s->program, &again);
     assert(again.ops == c.sizes.ops && again.micro == c.sizes.micro);
-    pl__store_file_bytes(&s->request, &s->plan.knobs, &s->params, c.layout.input_bytes, s->store.file_at);
+    pl__store_file_bytes(&s->request, &s->plan.knobs, &s->params, &c.layout, s->store.file_at);
     point_store(s);
 }
 
@@ -299,14 +302,14 @@ static pl_status move_store(pl_step *s, const pl_step_plan *next, pl_error *e)
         for (int what = 0; what < 3 && !st; what++)
             for (uint64_t first = what ? s->params.learn_first : 0; first < s->params.elements && !st; first += n) {
                 uint64_t count = pl_min(n, s->params.elements - first);
-                const float *from = pl__store_at(&old.store, whats[what], first);
+                const float *from = pl__store_at(&old.store, whats[what], first, count);
                 if (!from) {
                     st = pl__store_get(&old.store, whats[what], first, count, chunk, e);
                     from = chunk;
                 }
                 if (!st)
                     st = pl__store_set(&s->store, whats[what], first, count, from, e);
-                if (old.store.memory[whats[what]])
+                if (from != chunk)
                     release_pages(from, count * sizeof(float));
             }
     }

@@ -37,19 +37,24 @@ typedef struct pl_step_request {
     uint32_t batch;       /* texts of an optimizer step */
     uint32_t longest;     /* rows of the longest text */
     uint64_t batch_rows;  /* most token rows that `batch` texts can have: batch x longest, or known from the data */
+    uint64_t usual_rows;  /* of a batch on average, for the cost; 0: as many as it can have */
     const uint32_t *used; /* [used_count] token ids that the data has, ascending */
     uint32_t used_count;
     const pl_ledger_line *held;
     size_t held_count;
-    const char *spill_folder; /* NULL: nothing may be spilled */
-    bool spill_is_memory;     /* on tmpfs, ramfs or hugetlbfs: spilled bytes count as memory */
-    uint64_t spill_free;      /* bytes the file system and RLIMIT_FSIZE allow there */
-    double spill_bytes_per_second;
+    const char *spill_folder;      /* NULL: nothing may be spilled */
+    bool spill_is_memory;          /* on tmpfs, ramfs or hugetlbfs: spilled bytes count as memory */
+    uint64_t spill_free;           /* bytes the file system and RLIMIT_FSIZE allow there */
+    uint64_t spill_cached;         /* a spill file of so many bytes stays in the page cache, where it costs copies only */
+    double spill_bytes_per_second; /* of the disk, for a larger one */
 } pl_step_request;
 
+enum { PL_STATE_PARTS = 16 };
 typedef struct pl_step_knobs {
     uint32_t micro_rows;                              /* token rows of a micro-batch; texts are whole */
     uint32_t kept_layers;                             /* layers whose inner activations are kept rather than computed again */
+    uint32_t passing_layers;                          /* the first of the kept ones: what they keep goes through the spill file */
+    uint32_t resident_state;                          /* with spill_state: of PL_STATE_PARTS parts those of the moments that stay in memory */
     bool spill_inputs;                                /* inputs of the layers, between forward and backward */
     bool spill_state, spill_gradients, spill_weights; /* moments; gradients; parameters */
 } pl_step_knobs;
@@ -58,7 +63,7 @@ typedef struct pl_step_plan {
     bool fits;
     pl_step_knobs knobs;
     uint64_t peak, floor;
-    double seconds_per_step;                         /* of a full batch at its longest */
+    double seconds_per_step;                         /* of a usual batch */
     uint64_t spill_bytes, spill_read, spill_written; /* file size; a step */
     bool has_next;                                   /* the smallest plan that is 5 % faster and does not fit */
     uint64_t next_peak;

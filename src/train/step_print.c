@@ -22,7 +22,8 @@ static const char *doc(pl__step_code code)
 
 static void print_ref(pl_printer *p, const char *name, pl__ref r)
 {
-    static const char *const places[] = {"", "micro", "batch", "fixed"};
+    static const char *const places[] = {
+        [PL__PLACE_NONE] = "", [PL__PLACE_MICRO] = "micro", [PL__PLACE_BATCH] = "batch", [PL__PLACE_PASSING] = "passing", [PL__PLACE_FIXED] = "fixed"};
     if (r.place)
         pl_print(p, " %s=%s+%llu/%u", name, places[r.place], (unsigned long long)r.offset, r.stride);
 }

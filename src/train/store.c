@@ -31,19 +31,20 @@ pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error
     return PL_OK;
 }
 
-uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, uint64_t input_bytes, uint64_t at[PL__WHATS])
+uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_layout *l, uint64_t at[PL__WHATS])
 {
     enum { PAGE = 4096 };
-    uint64_t learned = p->elements - p->learn_first, end = 0;
+    uint64_t learned = p->elements - p->learn_first, end = 0, state = learned - pl__resident_state(k, learned);
     const struct {
         bool spilled;
         uint64_t bytes;
     } parts[PL__WHATS] = {
         [PL__WEIGHTS] = {k->spill_weights, p->elements * sizeof(float)},
-        [PL__MOMENT1] = {k->spill_state, learned * sizeof(float)},
-        [PL__MOMENT2] = {k->spill_state, learned * sizeof(float)},
+        [PL__MOMENT1] = {k->spill_state, state * sizeof(float)},
+        [PL__MOMENT2] = {k->spill_state, state * sizeof(float)},
         [PL__GRADIENTS] = {k->spill_gradients, learned * sizeof(float)},
-        [PL__INPUTS] = {k->spill_inputs, (r->model->layers + 2) * input_bytes},
+        [PL__INPUTS] = {k->spill_inputs, (r->model->layers + 2) * l->input_bytes},
+        [PL__KEPT] = {k->passing_layers > 0, k->passing_layers * l->kept_file},
     };
     for (unsigned i = 0; i < PL__WHATS; i++) {
         at[i] = end;
@@ -52,17 +53,13 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
     return end;
 }
 
+uint64_t pl__resident_state(const pl_step_knobs *k, uint64_t learned) { return !k->spill_state ? learned : learned / PL_STATE_PARTS * k->resident_state; }
+
 static pl_status disk_failed(const char *what, pl_error *e) { return pl_fail(e, PL_MACHINE, "spill file: %s: %s", what, strerror(errno)); }
 
-pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e)
+static pl_status file_get(const pl__store *s, uint64_t at, char *to, uint64_t left, pl_error *e)
 {
-    const float *there = pl__store_at(s, what, first);
-    if (there) {
-        memcpy(out, there, count * sizeof *out);
-        return PL_OK;
-    }
-    uint64_t at = s->file_at[what] + (first - s->skipped[what]) * sizeof *out, left = count * sizeof *out;
-    for (char *to = (char *)out; left;) {
+    while (left) {
         ssize_t n = pread(s->file, to, left, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
@@ -77,23 +74,43 @@ pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint6
     return PL_OK;
 }
 
-pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint64_t count, const float *in, pl_error *e)
+static pl_status file_set(const pl__store *s, uint64_t at, const char *from, uint64_t left, pl_error *e)
 {
-    float *there = pl__store_at(s, what, first);
-    if (there) {
-        memmove(there, in, count * sizeof *in);
-        return PL_OK;
-    }
-    uint64_t at = s->file_at[what] + (first - s->skipped[what]) * sizeof *in, left = count * sizeof *in;
-    for (const char *from = (const char *)in; left;) {
+    while (left) {
         ssize_t n = pwrite(s->file, from, left, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n <= 0) {
+            errno = n ? errno : EIO;
             return disk_failed("cannot be written", e);
+        }
         from += n;
         at += (uint64_t)n;
         left -= (uint64_t)n;
     }
     return PL_OK;
+}
+
+/* Of elements [at, at + count) behind the skipped ones: how many are in memory. */
+static uint64_t count_here(const pl__store *s, pl__what what, uint64_t at, uint64_t count)
+{
+    return at < s->here[what] ? pl_min(count, s->here[what] - at) : 0;
+}
+
+pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e)
+{
+    uint64_t at = first - s->skipped[what], here = count_here(s, what, at, count);
+    if (here)
+        memcpy(out, (const float *)(const void *)s->memory[what] + at, here * sizeof *out);
+    return here == count ? PL_OK
+                         : file_get(s, s->file_at[what] + (at + here - s->here[what]) * sizeof *out, (char *)(out + here), (count - here) * sizeof *out, e);
+}
+
+pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint64_t count, const float *in, pl_error *e)
+{
+    uint64_t at = first - s->skipped[what], here = count_here(s, what, at, count);
+    if (here)
+        memmove((float *)(void *)s->memory[what] + at, in, here * sizeof *in);
+    return here == count ? PL_OK
+                         : file_set(s, s->file_at[what] + (at + here - s->here[what]) * sizeof *in, (const char *)(in + here), (count - here) * sizeof *in, e);
 }

@@ -145,6 +145,16 @@ static uint64_t saved_bytes(const pl_trainer *t)
     return checkpoints(t) * t->checkpoint_bytes + (t->recipe.best ? 2 : 0) * t->checkpoint_bytes / 3 + t->output_bytes;
 }
 
+/* How large a spill file stays in the page cache: half of what the job leaves, since the kernel holds
+ * those up who let much of it wait to be written (vm.dirty_ratio: a fifth). */
+static uint64_t cache_left(const pl_trainer *t)
+{
+    const pl_environment *v = t->options.environment;
+    pl_os_view view = {"/proc", "/sys", v ? v->runtime_folder : NULL};
+    pl_spare spare;
+    return pl_os_spare(&view, &spare, NULL) == PL_OK && spare.bytes > t->limit ? (spare.bytes - t->limit) / 2 : 0;
+}
+
 static void choose_spill(pl_trainer *t)
 {
     pl_step_request *r = &t->request;
@@ -156,8 +166,9 @@ static void choose_spill(pl_trainer *t)
     t->spill_is_memory = is_memory(t->paths.spill);
     r->spill_folder = t->paths.spill;
     r->spill_is_memory = t->spill_is_memory;
+    r->spill_cached = cache_left(t);
     r->spill_free = pl_min(room > saved ? room - saved : 0, file_limit());
-    /* What a disk of today gives where the page cache has room; a plan never measures. */
+    /* What a disk of today gives where the page cache has no room; a plan never measures. */
     r->spill_bytes_per_second = 2e9;
 }
 
@@ -319,6 +330,7 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
     r->longest = has_data(t) ? (uint32_t)pl_max(train->longest, eval->longest) : t->reading.max_length;
     r->batch = (uint32_t)(has_data(t) ? pl_min(t->recipe.batch, pl_max(train->examples, eval->examples)) : t->recipe.batch);
     r->batch_rows = pl__most_rows(t);
+    r->usual_rows = train->examples ? pl_min(r->batch_rows, pl_max(1, train->tokens * r->batch / train->examples)) : 0;
     r->used = t->used;
     r->used_count = t->used_count;
     if (r->batch_rows > UINT32_MAX / 2)

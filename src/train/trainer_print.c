@@ -3,6 +3,8 @@
 #include "train/plan.h"
 #include "train/trainer.h"
 
+#include <stdio.h>
+
 static const char *yes_no(bool yes) { return yes ? "true" : "false"; }
 
 static const char *precision_name(const pl_trainer *t) { return pl_trainer_precision(t) == PL_PRECISION_BF16 ? "bf16" : "f32"; }
@@ -13,13 +15,16 @@ static pl_sheet sheet_of(const pl_trainer *t)
         t->model.family, &t->plan.ledger, pl__train_moment_name, PL__TRAIN_MOMENTS, t->plan.fits, t->limit, t->plan.peak, t->plan.floor, t->reason};
 }
 
-static double tokens_per_second(const pl_trainer *t) { return (double)t->request.batch_rows / t->plan.seconds_per_step; }
+static double tokens_per_second(const pl_trainer *t) { return (double)pl__usual_rows(&t->request) / t->plan.seconds_per_step; }
 
 static void knobs(pl_printer *p, const pl_trainer *t)
 {
     const pl_step_knobs *k = &t->plan.knobs;
-    pl_print(p, "{\"micro_rows\":%u,\"kept_layers\":%u,\"spill_inputs\":%s,\"spill_state\":%s,\"spill_gradients\":%s,\"spill_weights\":%s,", k->micro_rows,
-        k->kept_layers, yes_no(k->spill_inputs), yes_no(k->spill_state), yes_no(k->spill_gradients), yes_no(k->spill_weights));
+    pl_print(p,
+        "{\"micro_rows\":%u,\"kept_layers\":%u,\"passing_layers\":%u,\"resident_state\":%u,\"spill_inputs\":%s,\"spill_state\":%s,\"spill_gradients\":%s,"
+        "\"spill_weights\":%s,",
+        k->micro_rows, k->kept_layers, k->passing_layers, k->resident_state, yes_no(k->spill_inputs), yes_no(k->spill_state), yes_no(k->spill_gradients),
+        yes_no(k->spill_weights));
     pl_print(p,
         "\"batch\":%u,\"batch_rows\":%llu,\"longest\":%u,\"words\":%u,\"threads\":%u,\"precision\":\"%s\",\"shards\":%u,\"isa\":\"%s\",\"max_length\":%u}",
         t->request.batch, (unsigned long long)t->request.batch_rows, t->request.longest, t->request.used_count, t->request.threads, precision_name(t),
@@ -63,7 +68,7 @@ pl_status pl_trainer_json(const pl_trainer *t, pl_write write, void *self, pl_er
     pl_print(&p, "},");
     if (t->plan.has_next) {
         pl_print(&p, "\"next\":{\"peak_bytes\":%llu,\"tokens_per_second\":", (unsigned long long)t->plan.next_peak);
-        pl_print_double(&p, (double)t->request.batch_rows / t->plan.next_seconds);
+        pl_print_double(&p, (double)pl__usual_rows(&t->request) / t->plan.next_seconds);
         pl_print(&p, "},");
     }
     pl_print(&p, "\"model\":{\"family\":\"%s\",\"task\":\"train\"},\"plimsoll\":\"%s\"}\n", t->model.family, PL_VERSION);
@@ -80,9 +85,15 @@ static void text_spill(pl_printer *p, const pl_trainer *t)
         pl_print(p, "nothing is spilled: weights, gradients and moments stay in memory\n");
         return;
     }
-    pl_print(p, "spilled to %s%s: %s%s%s%s%s a file of %s, %s read and %s written a step", t->paths.spill, t->spill_is_memory ? " (which is memory)" : "",
-        q->knobs.spill_state ? "moments, " : "", q->knobs.spill_gradients ? "gradients, " : "", q->knobs.spill_weights ? "weights, " : "",
-        q->knobs.spill_inputs ? "inputs of the layers, " : "", "in", pl_bytes_text(q->spill_bytes, file), pl_bytes_text(q->spill_read, read),
+    const pl_step_knobs *k = &q->knobs;
+    char moments[32] = "", layers[64] = "";
+    if (k->spill_state && k->resident_state)
+        snprintf(moments, sizeof moments, "%u/%d of the ", PL_STATE_PARTS - k->resident_state, PL_STATE_PARTS);
+    if (k->passing_layers)
+        snprintf(layers, sizeof layers, "inner values of %u layers, ", k->passing_layers);
+    pl_print(p, "spilled to %s%s: %s%s%s%s%s%s%s a file of %s, %s read and %s written a step", t->paths.spill, t->spill_is_memory ? " (which is memory)" : "",
+        moments, k->spill_state ? "moments, " : "", k->spill_gradients ? "gradients, " : "", k->spill_weights ? "weights, " : "",
+        k->spill_inputs ? "inputs of the layers, " : "", layers, "in", pl_bytes_text(q->spill_bytes, file), pl_bytes_text(q->spill_read, read),
         pl_bytes_text(q->spill_written, written));
     uint64_t total = steps(t) * q->spill_written;
     if (steps(t) > 1)

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LINE = 64 };
+
 /* ---- ends ---- */
 
 void pl__step_fail(pl_step *s, pl_status status, const pl_error *e)
@@ -66,7 +68,7 @@ void pl__fetch_run(pl_step *s, const pl__fetch *f, unsigned member)
         fetch_copy(s, f);
         return;
     }
-    const float *there = pl__store_at(&s->store, PL__WEIGHTS, f->from);
+    const float *there = pl__store_at(&s->store, PL__WEIGHTS, f->from, (uint64_t)f->rows * f->columns);
     if (there) {
         pack_rows(s, f, there, 0, f->rows);
         return;
@@ -120,21 +122,49 @@ static void pass_rows(pl_step *s, const pl__micro *micro, uint32_t input, uint64
         pl__step_fail(s, st, &e);
 }
 
+/* Kept inner values of a layer: in the file a layer has one stretch, in it a micro-batch has one, in
+ * that the values stand one behind the other, rows of a value together. */
+static void pass_kept(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, bool out, unsigned member)
+{
+    const pl__step_layout *l = &s->program.l;
+    uint64_t rows = micro->last_row - micro->first_row, threads = s->request.threads, width = 0;
+    uint64_t first = rows * member / threads, count = rows * (member + 1) / threads - first;
+    for (uint32_t i = 0; i < s->program.passing_count; i++)
+        width += s->program.passing_strides[i];
+    uint64_t element = stage->layer * (l->kept_file / sizeof(float)) + micro->first_row * width;
+    char *at = s->arena + l->passing;
+    for (uint32_t i = 0; i < s->program.passing_count; i++) {
+        uint64_t stride = s->program.passing_strides[i];
+        float *here = (float *)(void *)at + first * stride;
+        pl_error e;
+        pl_status st = out ? pl__store_set(&s->store, PL__KEPT, element + first * stride, count * stride, here, &e)
+                           : pl__store_get(&s->store, PL__KEPT, element + first * stride, count * stride, here, &e);
+        if (st)
+            pl__step_fail(s, st, &e);
+        element += rows * stride;
+        at += pl_round_up(stride * sizeof(float) * s->plan.knobs.micro_rows, LINE);
+    }
+}
+
 static void pass_in(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, unsigned member)
 {
     const pl__step_layout *l = &s->program.l;
-    if (s->store.memory[PL__INPUTS])
-        return;
-    if (stage->input != PL_NO_VALUE)
+    bool inputs = !s->store.memory[PL__INPUTS];
+    if (inputs && stage->input != PL_NO_VALUE)
         pass_rows(s, micro, stage->input, l->inputs + stage->input % 2 * l->passing_bytes, false, member);
-    if (stage->gradient_in)
+    if (inputs && stage->gradient_in)
         pass_rows(s, micro, s->request.model->layers + 1, l->hidden_gradient, false, member);
-    pl_barrier_wait(&s->barrier);
+    if (stage->kept_in)
+        pass_kept(s, stage, micro, false, member);
+    if (inputs || stage->kept_in)
+        pl_barrier_wait(&s->barrier);
 }
 
 static void pass_out(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, unsigned member)
 {
     const pl__step_layout *l = &s->program.l;
+    if (stage->kept_out && !s->eval)
+        pass_kept(s, stage, micro, true, member);
     if (s->store.memory[PL__INPUTS])
         return;
     if (stage->output != PL_NO_VALUE)
@@ -243,7 +273,7 @@ static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
 /* In memory where it is resident, else through the member's staging. */
 static float *borrow(pl_step *s, pl__what what, uint64_t first, uint64_t n, float *staging, pl_error *e, pl_status *st)
 {
-    float *there = pl__store_at(&s->store, what, first);
+    float *there = pl__store_at(&s->store, what, first, n);
     if (there || *st)
         return there;
     *st = pl__store_get(&s->store, what, first, n, staging, e);

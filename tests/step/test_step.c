@@ -270,6 +270,8 @@ static void same(const test_model *m, path p, double dropout, uint32_t shards)
     for (unsigned i = 0; i < 24; i++) {
         pl_step_knobs k = {.micro_rows = LONGEST + i * 11,
             .kept_layers = i % (m->layers + 1),
+            .passing_layers = i / 3 % (i % (m->layers + 1) + 1),
+            .resident_state = i & 1 ? i * 5 % PL_STATE_PARTS : 0,
             .spill_state = i & 1,
             .spill_gradients = i & 2,
             .spill_weights = i & 4,
