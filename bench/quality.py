@@ -26,7 +26,7 @@ def ours(o, work, seed, test):
 
 
 def main():
-    parser = c.arguments(__doc__, python="python3", data="", batch=32, epochs=2.0, lr=5e-5, seeds="1,2,3")
+    parser = c.arguments(__doc__, python="python3", data="", batch=32, epochs=1.0, lr=1e-4, seeds="1,2,3")
     parser.set_defaults(max_length=128)
     o = parser.parse_args()
     test = os.path.join(os.path.dirname(o.data), "test.csv")

@@ -6,38 +6,19 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
 import textwrap
 import time
 
+from show import COLOR, WIDTH, bar, ink, mib, peak_of, step
+
 LIMIT = "32MiB"
 COUNT = 2000
 FILES = "computers education fortunes law linux literature medicine miscellaneous news pets platitudes science sports wisdom work".split()
 QUERIES = ["why do computer programs have so many bugs?", "getting older and wiser", "what makes a good teacher?"]
 FOLDERS = ("/usr/share/games/fortunes", "/usr/share/fortune")
-
-COLOR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-WIDTH = min(100, shutil.get_terminal_size((88, 24)).columns)
-
-
-def ink(code, text):
-    return "\x1b[%sm%s\x1b[0m" % (code, text) if COLOR else text
-
-
-def step(number, title, command=""):
-    print()
-    print(ink("1;36", " %s " % number) + ink("1", title))
-    if command:
-        print("   " + ink("2", "$ " + command))
-    print()
-
-
-def mib(n):
-    return "%.1f MiB" % (n / 2**20)
-
 
 def texts():
     """Real texts: fortunes, cut at lines of a single %, evenly from all files."""
@@ -52,21 +33,6 @@ def texts():
                 found += [" ".join(t.split()) for t in re.split(r"(?m)^%\n", f.read()) if t.strip()]
     found = list(dict.fromkeys(found))
     return found[::max(1, len(found) // COUNT)][:COUNT]
-
-
-def bar(part, whole, width):
-    """A bar of eighths."""
-    eighths = int(round(8 * width * min(1, part / whole)))
-    full, rest = divmod(eighths, 8)
-    return "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "") + "░" * (width - full - (1 if rest else 0))
-
-
-def peak_of(pid):
-    try:
-        with open("/proc/%d/status" % pid) as f:
-            return max([int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM")] or [0])
-    except OSError:
-        return 0
 
 
 def embed(plimsoll, model, source, out, memory=None):
@@ -172,6 +138,7 @@ def main():
     answered = search(plimsoll, model, vectors(small), rows)
     good = measured <= limit and measured <= planned + (1 << 18) and a == b and answered
     print("   %s in %.0f s" % (ink("1;32", "All of it kept,") if good else ink("1;31", "Something was not kept,"), time.monotonic() - begin))
+    print("   " + ink("2", "./dev demo train fine-tunes the same model inside 256 MiB"))
     print()
     sys.exit(0 if good else 1)
 

