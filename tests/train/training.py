@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -96,10 +97,13 @@ def folder():
     fine("a dry run saves nothing", train("dry", "--dry-run").returncode == 0 and not os.path.exists(path("dry")) and not os.path.exists(path("dry.partial")))
 
 
-def plan(**change):
+def planned(form, **change):
     recipe = {**{k: RECIPE[k] for k in ("--batch", "--max-length", "--threads")}, **{"--" + k: v for k, v in change.items()}}
-    run = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", *(x for kv in recipe.items() for x in kv)], capture_output=True)
-    return json.loads(run.stdout)
+    return subprocess.run([PROGRAM, "plan", path("model"), "--train", form, *(x for kv in recipe.items() for x in kv)], capture_output=True, text=True)
+
+
+def plan(**change):
+    return json.loads(planned("--json", **change).stdout)
 
 
 def same_bits(**recipe):
@@ -153,6 +157,9 @@ def bf16():
     fine("f32 learns nearly the same", train("wide").returncode == 0 and digest("wide") != truth and all(abs(a - b) < 0.02 * b for a, b in zip(losses("truth"), losses("wide"))),
          f"{losses('truth')} {losses('wide')}")
     fine("the plan names it", plan(precision="bf16")["knobs"]["precision"] == "bf16" and plan()["knobs"]["precision"] == "f32")
+    program = planned("--program", precision="bf16", memory=str(plan(precision="bf16")["floor_bytes"]))
+    places = set(re.findall(r" [a-f]=([^+ ]*)\+[0-9]", program.stdout))
+    fine("its program names where operands stand", program.returncode == 0 and places == {"micro", "batch", "passing", "fixed"}, program.stderr or places)
     run = train("auto", precision="auto")
     fine("auto says what it took", run.returncode == 0 and b"chosen by --precision auto" in run.stderr and digest("auto") == (truth if b"precision: bf16" in run.stderr else digest("wide")), run.stderr)
     run = train("never", precision="f16")
@@ -172,6 +179,9 @@ def bf16_resumed():
     resumed_bits(precision="bf16")
     interrupted("other", signal.SIGKILL, precision="bf16")
     run = train("other", "--resume", epochs="30")
+    if plan(precision="bf16")["knobs"]["isa"] in ("amx", "avx512_bf16"):
+        resume = subprocess.run(argv("other", "--resume", epochs="30", precision="bf16"), capture_output=True, stdin=subprocess.DEVNULL, env={**os.environ, "PLIMSOLL_ISA": "avx2"})
+        fine("bf16 by another path is refused by name", resume.returncode == 2 and b"--precision bf16 (f32 arithmetic)" in resume.stderr, resume.stderr)
     fine("another precision is refused by name", run.returncode == 2 and b"--precision f32" in run.stderr and b"begun with bf16" in run.stderr, run.stderr)
 
 
