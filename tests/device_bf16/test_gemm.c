@@ -160,6 +160,7 @@ static void activations_apart(void **state)
     dice d = {19};
     for (unsigned act = 0; act < PL_ACT_COUNT; act++) {
         product p = product_make(&d, dice_between(&d, 1, 30), dice_between(&d, 1, 100), dice_between(&d, 1, 200), dice_one_in(&d, 2));
+        floats_free(p.residual);
         p.residual = NULL;
         p.act = (pl_act)act;
         float *want = run_whole(k, &p);
