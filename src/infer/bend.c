@@ -103,6 +103,18 @@ static bool choose(pl_session *s, pl_choice *out)
     return found.fits;
 }
 
+/* Gives all of the arena back, then has huge pages where the next plan counts them, and nowhere else: the
+ * first touch behind them (a program made since) would take a whole one that no ledger has. */
+static char *clear_arena(pl_session *s, uint64_t bytes, bool huge)
+{
+    pl_os_release(s->back, s->back_bytes);
+    pl_os_advise_huge(s->back, s->back_bytes / PAGE * PAGE, false);
+    char *arena = pl__arena_of(s, huge);
+    if (huge)
+        pl_os_advise_huge(arena, bytes / PAGE * PAGE, true);
+    return arena;
+}
+
 pl_status pl__bend(pl_session *s, pl_error *e)
 {
     const pl_plan *p = s->plan;
@@ -112,14 +124,14 @@ pl_status pl__bend(pl_session *s, pl_error *e)
     atomic_store(&s->limit, limit);
     if (!fits || (s->loaded && same_knobs(&choice.knobs, &s->knobs)))
         return PL_OK; /* below the floor nothing can be given back; the same plan is in force already */
-    pl_os_release(s->back, s->back_bytes);
-    pl_os_advise_huge(s->back, s->back_bytes / PAGE * PAGE, choice.knobs.huge);
-    char *arena = pl__arena_of(s, choice.knobs.huge);
-    if (same_knobs(&choice.knobs, &p->knobs)) {
+    bool began = same_knobs(&choice.knobs, &p->knobs);
+    pl_plan_sizes sizes = p->sizes;
+    if (!began)
+        pl_plan_sizes_of(&s->request, &choice.knobs, &sizes);
+    char *arena = clear_arena(s, sizes.back, choice.knobs.huge);
+    if (began) {
         s->program = p->program;
     } else {
-        pl_plan_sizes sizes;
-        pl_plan_sizes_of(&s->request, &choice.knobs, &sizes);
         pl_status st = pl_plan_compile(&s->request, &choice.knobs, arena + sizes.back, s->scratch, &s->program, NULL, NULL, e);
         if (st)
             return st;
