@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { CLOSE_AFTER_MS = 50 }; /* a window closes when nothing came for so long */
+enum {
+    CLOSE_AFTER_MS = 50, /* a window closes when nothing came for so long */
+    IDLE_MS = 500        /* while nothing comes at all, what is left is looked at */
+};
 
 typedef struct run {
     pl_session *s;
@@ -173,11 +176,13 @@ static pl_status run_all(run *r, pl_sink sink, void *sink_self, pl_error *e)
     pl_session *s = r->s;
     pl__window *w = &s->window;
     for (;;) {
-        fill(r, w->texts ? CLOSE_AFTER_MS : -1, CLOSE_AFTER_MS);
-        if (w->texts == 0)
+        fill(r, w->texts ? CLOSE_AFTER_MS : IDLE_MS, CLOSE_AFTER_MS);
+        if (w->texts == 0 && r->ended != PL_OK)
             break;
         uint32_t texts;
         pl_status st = make_way(s, e);
+        if (!st && w->texts == 0)
+            continue;
         if (!st)
             st = run_pass(r, &texts, e);
         if (st == PL_STOPPED && !atomic_load(&s->stop))

@@ -254,6 +254,7 @@ void pl__group_read(int version, const int files[PL__GROUP_FILES], pl__lines *sc
     out->used = less(usage, file);
     out->limit = max < high ? max : high;
     out->headroom = out->limit == UINT64_MAX ? UINT64_MAX : less(out->limit, out->used);
+    out->over = less(out->used, out->limit);
     if (swap_limit != UINT64_MAX) { /* memory and swap together: swap used by others is taken from us */
         uint64_t left = less(swap_limit, less(first_value(files[PL__SWAP_USAGE], scratch, usage), file));
         if (left < out->headroom) {
@@ -279,14 +280,15 @@ void pl__group_close(int files[PL__GROUP_FILES])
             close(files[i]);
 }
 
-void pl__least_begin(pl__least *l) { *l = (pl__least){UINT64_MAX, UINT64_MAX, 0, UINT64_MAX, 0}; }
+void pl__least_begin(pl__least *l) { *l = (pl__least){.headroom = UINT64_MAX, .limit = UINT64_MAX, .inherited = UINT64_MAX}; }
 
 void pl__least_take(pl__least *l, const pl__group_memory *m)
 {
-    if (m->headroom < l->headroom) {
+    if (m->headroom < l->headroom || (m->headroom == l->headroom && m->over > l->over)) {
         l->headroom = m->headroom;
         l->limit = m->limit;
         l->used = m->used;
+        l->over = m->over;
     }
     if (m->inherited < l->inherited) {
         l->inherited = m->inherited;
@@ -302,6 +304,7 @@ void pl__least_end(pl__least *l)
         l->headroom = left;
         l->limit = l->inherited;
         l->used = l->inherited_used;
+        l->over = less(l->inherited_used, l->inherited);
     }
 }
 

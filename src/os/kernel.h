@@ -58,6 +58,7 @@ typedef struct pl__group_memory {
     uint64_t headroom;  /* limit - (usage - reclaimable), at least 0; UINT64_MAX: no limit */
     uint64_t inherited; /* v1: hierarchical_memory_limit, which ancestors out of sight may set */
     uint64_t used;      /* usage - reclaimable */
+    uint64_t over;      /* used - limit, at least 0 */
 } pl__group_memory;
 void pl__group_open(const pl__cgroup *g, int files[PL__GROUP_FILES]);
 void pl__group_close(int files[PL__GROUP_FILES]);
@@ -65,7 +66,7 @@ void pl__group_read(int version, const int files[PL__GROUP_FILES], pl__lines *sc
 
 /* The tightest of several groups. Take each, then end. */
 typedef struct pl__least {
-    uint64_t headroom, limit, used;
+    uint64_t headroom, limit, used, over;
     uint64_t inherited, inherited_used; /* until the end: the limit of an ancestor beyond the mount point, and our use under it */
 } pl__least;
 void pl__least_begin(pl__least *l);
@@ -78,6 +79,7 @@ void pl__least_by_path(const pl_os_view *view, long pid, pl__lines *scratch, pl_
 /* ---- the machine ---- */
 typedef struct pl__machine_memory {
     uint64_t total, available;
+    uint64_t anonymous; /* UINT64_MAX: unknown */
     bool restricted; /* only some NUMA nodes are allowed */
 } pl__machine_memory;
 /* meminfo: an open file, or -1 to open it. False if nothing can be read. */

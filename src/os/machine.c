@@ -7,8 +7,8 @@
 
 typedef struct meminfo {
     uint64_t total, free, available, active_file, inactive_file, reclaimable, cached, buffers, shmem, dirty, writeback;
-    uint64_t commit_limit, committed;
-    bool has_total, has_free, has_available, has_lists;
+    uint64_t commit_limit, committed, anonymous;
+    bool has_total, has_free, has_available, has_lists, has_anonymous;
 } meminfo;
 
 static void meminfo_line(meminfo *m, const char *line)
@@ -16,6 +16,7 @@ static void meminfo_line(meminfo *m, const char *line)
     m->has_total |= pl__kib(line, "MemTotal", &m->total);
     m->has_free |= pl__kib(line, "MemFree", &m->free);
     m->has_available |= pl__kib(line, "MemAvailable", &m->available);
+    m->has_anonymous |= pl__kib(line, "AnonPages", &m->anonymous);
     m->has_lists |= pl__kib(line, "Inactive(file)", &m->inactive_file);
     const struct {
         const char *key;
@@ -136,7 +137,7 @@ bool pl__machine_read(const pl_os_view *view, int file, pl__lines *l, pl__machin
     for (char *line; (line = pl__lines_next(l));)
         meminfo_line(&info, line);
     pl__lines_close(l);
-    *out = (pl__machine_memory){info.total, UINT64_MAX, false};
+    *out = (pl__machine_memory){info.total, UINT64_MAX, info.has_anonymous ? info.anonymous : UINT64_MAX, false};
     if (!info.has_available && !info.has_free)
         return false;
     out->available = info.has_available ? info.available : estimate(&info);

@@ -31,9 +31,11 @@ typedef struct pl_os_watch pl_os_watch;
 typedef struct pl_pressure {
     uint64_t cgroup;    /* least (limit or memory.high - (use - reclaimable file cache)) over all ancestors; UINT64_MAX: no limit */
     uint64_t limit;     /* the limit or memory.high behind `cgroup`; UINT64_MAX: none */
+    uint64_t over;      /* how far use is above it: memory.high may be lowered below what is used */
     uint64_t available; /* MemAvailable of the allowed NUMA nodes; UINT64_MAX: unknown */
     bool has_stall;     /* PSI is there */
     double some, full;  /* avg10 in percent: of the process's own group where it has PSI, else of the machine */
+    uint64_t anonymous; /* anonymous memory of that group or machine; UINT64_MAX: unknown */
 } pl_pressure;
 size_t pl_os_watch_bytes(const pl_os_view *view);
 /* `memory` holds pl_os_watch_bytes(view), aligned to 16; the strings of `view` live as long as the

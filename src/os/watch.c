@@ -18,10 +18,11 @@ enum { LEVELS_MORE = 8 };
 struct pl_os_watch {
     const pl_os_view *view;
     pl_os_view copy;
-    int meminfo, stall, own; /* own: /proc/self/cgroup, to notice a move */
+    int meminfo, own; /* own: /proc/self/cgroup, to notice a move */
+    int stall, stat;  /* PSI, and memory.stat of the group it is of; stat -1: it is the machine's */
     uint64_t own_hash;
     size_t count, capacity;
-    bool deeper;
+    bool deeper, own_stall;
     pl__lines scratch;
     level levels[];
 };
@@ -58,14 +59,17 @@ static uint64_t hash_own(pl_os_watch *w)
 static void find_levels(pl_os_watch *w)
 {
     w->count = 0;
-    w->deeper = false;
-    w->stall = -1;
+    w->deeper = w->own_stall = false;
+    w->stall = w->stat = -1;
     for (int version = 2; version >= 1; version--) {
         pl__cgroup g;
         if (!pl__cgroup_find(w->view, 0, version, "memory", &g))
             continue;
-        if (version == 2 && w->stall < 0 && strlen(g.path) > g.mount)
+        if (version == 2 && w->stall < 0 && strlen(g.path) > g.mount) {
             w->stall = pl__open(g.path, "memory.pressure");
+            w->stat = w->stall >= 0 ? pl__open(g.path, "memory.stat") : -1;
+            w->own_stall = w->stall >= 0;
+        }
         do {
             if (w->count < w->capacity) {
                 level *l = &w->levels[w->count++];
@@ -86,8 +90,10 @@ static void close_levels(pl_os_watch *w)
         pl__group_close(w->levels[i].files);
     if (w->stall >= 0)
         close(w->stall);
+    if (w->stat >= 0)
+        close(w->stat);
     w->count = 0;
-    w->stall = -1;
+    w->stall = w->stat = -1;
 }
 
 pl_os_watch *pl_os_watch_open(const pl_os_view *view, void *memory, size_t bytes)
@@ -121,11 +127,17 @@ static void read_stall(pl_os_watch *w, pl_pressure *out)
     for (const char *line; (line = pl__lines_next(&w->scratch));)
         if (read_average(line, "some avg10=", &out->some) || read_average(line, "full avg10=", &out->full))
             out->has_stall = true;
+    if (w->stat < 0)
+        return;
+    pl__lines_start(&w->scratch, w->stat);
+    for (const char *line, *value; (line = pl__lines_next(&w->scratch));)
+        if ((value = pl__after(line, "anon ")) && !pl__number(value, &out->anonymous))
+            out->anonymous = UINT64_MAX;
 }
 
 void pl_os_watch_read(pl_os_watch *w, pl_pressure *out)
 {
-    *out = (pl_pressure){.cgroup = UINT64_MAX, .limit = UINT64_MAX, .available = UINT64_MAX};
+    *out = (pl_pressure){.cgroup = UINT64_MAX, .limit = UINT64_MAX, .available = UINT64_MAX, .anonymous = UINT64_MAX};
     uint64_t hash = hash_own(w);
     if (hash != w->own_hash) {
         close_levels(w);
@@ -144,9 +156,12 @@ void pl_os_watch_read(pl_os_watch *w, pl_pressure *out)
     pl__least_end(&l);
     out->cgroup = l.headroom;
     out->limit = l.limit;
+    out->over = l.over;
     pl__machine_memory machine;
     if (pl__machine_read(w->view, w->meminfo, &w->scratch, &machine))
         out->available = machine.available;
+    if (!w->own_stall)
+        out->anonymous = machine.anonymous;
     read_stall(w, out);
 }
 
