@@ -20,6 +20,7 @@ usage: ./dev bench NAME [OPTION...]
   large      bert-large with random weights, 64 MiB against no limit (--cold drops the page cache first)
   linear     ten times the texts: time and peak
   plan       how long planning takes
+  bend       a job that is asked to go on with less: speed afterwards, and how fast memory is back
   kernels    matrix products and the FMA peak of this machine
   all        every one of these
 
@@ -69,6 +70,11 @@ one() {
         shift_name=$1
         shift
         python3 -B bench/alone.py "$shift_name" --model "$model" "$@"
+        ;;
+    bend)
+        fetch_model
+        shift
+        python3 -B bench/bend.py --model "$model" "$@"
         ;;
     kernels)
         shift

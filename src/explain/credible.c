@@ -21,8 +21,8 @@ bool pl__is_source(const pl__sight *v)
         "std::string", "str(e", "str(err", "match=", "pytest.", "grep ", "regex", "re.search(", "re.match(", ".find(", "contains(", "startswith", "includes(",
         "in str", "== \"", "!= \"", "== '", "<!--", "\"\"\"", "self.assert", "echo ", "fprintf", "std::cerr", "cout <<", "console.", "lambda", " import ",
         "return \"", "return '", "return (", "return f", "elif ", " in e.", "f\"", "mock", "side_effect", "/**", "/*", "strcmp", "strstr", "case CU", "=> \"",
-        "msg = ", "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "throw_exception(", "_THROW(", "die(", "new Error(",
-        "panic!(", "bail!(", "anyhow!(", "fmt.Errorf", "errors.New", "|| ", "if (", "if \"", "if '", "if not ", "if str"};
+        "msg = ", "message = ", "TORCH_CHECK", "GGML_LOG", "LOG(", "GGML_ABORT", "throw_exception(", "_THROW(", "die(", "new Error(", "panic!(", "bail!(",
+        "anyhow!(", "fmt.Errorf", "errors.New", "|| ", "if (", "if \"", "if '", "if not ", "if str"};
     if (pl__any(v->before, v->before_n + 1, words, PL_COUNT(words)) || code_of_frame(v->p))
         return true;
     if (pl__exact(v->before, v->before_n, "std::runtime_error") && !pl__exact(v->before, v->before_n, "of type "))

@@ -78,7 +78,8 @@ void pl__bend_look(pl_session *s)
     pl_os_watch_read(s->watch, &pressure);
     if (!pl_os_process_memory(&s->view, 0, &own))
         return;
-    uint64_t limit = pl_governor_look(&s->governor, &pressure, own.resident, atomic_load(&s->peak), pl_os_seconds());
+    uint64_t peak = atomic_load(&s->peak), held = own.resident > s->foreign ? own.resident - s->foreign : 0;
+    uint64_t limit = pl_governor_look(&s->governor, &pressure, pl_min(held, peak), peak, pl_os_seconds());
     if (limit != atomic_load(&s->limit))
         pl_exec_stop(s->exec);
 }

@@ -71,13 +71,24 @@ static void lay_out_window(pl_session *s)
 
 /* ---- opening ---- */
 
-static pl_status check_machine(const pl_plan *p, const pl_os_view *view, pl_error *e)
+/* What the process holds beside what the ledger counts: the program that the library serves. */
+static uint64_t foreign_bytes(const pl_plan *p, uint64_t resident)
+{
+    uint64_t counted = pl_ledger_at(&p->ledger, PL_MOMENT_OPEN);
+    return resident > counted ? resident - counted : 0;
+}
+
+static pl_status check_machine(const pl_plan *p, const pl_os_view *view, uint64_t *foreign, pl_error *e)
 {
     pl_spare spare;
     pl_process_memory own;
     char needs[32], has[32];
     pl_status s = pl_os_spare(view, &spare, e);
-    if (s || !pl_os_process_memory(view, 0, &own) || spare.bytes + own.resident >= p->peak)
+    if (s || !pl_os_process_memory(view, 0, &own))
+        return s;
+    *foreign = foreign_bytes(p, own.resident);
+    own.resident -= *foreign;
+    if (spare.bytes + own.resident >= p->peak)
         return s;
     pl_fail(e, PL_NO_FIT, "the plan needs %s, the machine can spare %s now (%s)", pl_bytes_text(p->peak, needs), pl_bytes_text(spare.bytes + own.resident, has),
         spare.reason);
@@ -115,7 +126,8 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
     if (!plan->fits)
         return pl_plan_refusal(plan, e);
     pl_os_view view = {"/proc", "/sys", plan->runtime_folder};
-    pl_status s = check_machine(plan, &view, e);
+    uint64_t foreign = 0;
+    pl_status s = check_machine(plan, &view, &foreign, e);
     pl_session *x = NULL;
     if (!s)
         s = map_all(plan, &x, e);
@@ -123,6 +135,7 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
         return s;
     lay_out_window(x);
     x->view = view;
+    x->foreign = foreign;
     char *arena = pl__arena_of(x, plan->knobs.huge);
     pl_os_advise_huge(arena, plan->sizes.back, plan->knobs.huge);
     pl_promise_make(&view, plan->peak, &x->promise);

@@ -56,7 +56,8 @@ static void look_at_memory(pl_trainer *t)
     pl_os_watch_read(t->watch, &pressure);
     if (!pl_os_process_memory(&t->view, 0, &own))
         return;
-    uint64_t limit = pl_governor_look(&t->governor, &pressure, own.resident, now->peak, pl_os_seconds());
+    /* what is more than the plan belongs to the program around us */
+    uint64_t limit = pl_governor_look(&t->governor, &pressure, pl_min(own.resident, now->peak), now->peak, pl_os_seconds());
     if (limit == atomic_load(&t->shown_limit))
         return;
     if (pl_step_shrink(t->step, limit) == PL_OK)

@@ -92,6 +92,67 @@ static void does_not_oscillate(void **state)
     }
 }
 
+/* memory.high lowered below what is used, or others took all: what is held already must shrink too. */
+static void gives_back_what_it_holds(void **state)
+{
+    (void)state;
+    pl_governor g;
+    pl_governor_init(&g, 200 * MIB, 20 * MIB);
+    pl_pressure p = {.cgroup = 0, .limit = 64 * MIB, .over = 40 * MIB, .available = 10000 * MIB};
+    assert_int_equal(pl_governor_look(&g, &p, 100 * MIB, 100 * MIB, 0), 59 * MIB);     /* 64ths of the limit stay free */
+    p = (pl_pressure){.cgroup = 1 * MIB, .limit = 64 * MIB, .available = 10000 * MIB}; /* given back */
+    assert_int_equal(pl_governor_look(&g, &p, 59 * MIB, 59 * MIB, 1), 59 * MIB);
+    p.over = 1000 * MIB;
+    p.cgroup = 0;
+    assert_int_equal(pl_governor_look(&g, &p, 59 * MIB, 59 * MIB, 2), 20 * MIB);
+}
+
+static pl_pressure stalled(double full, uint64_t anonymous)
+{
+    return (pl_pressure){
+        .cgroup = UINT64_MAX, .limit = UINT64_MAX, .available = 10000 * MIB, .has_stall = true, .some = full, .full = full, .anonymous = anonymous};
+}
+
+static void gives_way_to_stalls_of_others(void **state)
+{
+    (void)state;
+    pl_governor g;
+    pl_governor_init(&g, 200 * MIB, 20 * MIB);
+    pl_pressure p = stalled(30, 1000 * MIB);
+    assert_int_equal(pl_governor_look(&g, &p, 100 * MIB, 100 * MIB, 0), 75 * MIB);
+    assert_int_equal(pl_governor_look(&g, &p, 75 * MIB, 75 * MIB, 5), 75 * MIB);
+    p.full = 15; /* it helped: the next part */
+    uint64_t next = pl_governor_look(&g, &p, 75 * MIB, 75 * MIB, 16);
+    assert_true(next < 60 * MIB && next > 50 * MIB);
+}
+
+static void shrinks_no_further_where_it_does_not_help(void **state)
+{
+    (void)state;
+    pl_governor g;
+    pl_governor_init(&g, 200 * MIB, 20 * MIB);
+    pl_pressure p = stalled(30, 1000 * MIB);
+    uint64_t low = pl_governor_look(&g, &p, 100 * MIB, 100 * MIB, 0);
+    for (int now = 1; now < 1000; now++)
+        assert_int_equal(pl_governor_look(&g, &p, low, low, now), low);
+    p.full = 0;
+    pl_governor_look(&g, &p, low, low, 1000); /* calm */
+    p.full = 30;
+    assert_true(pl_governor_look(&g, &p, low, low, 1020) < low);
+}
+
+static void its_own_stalls_are_no_reason(void **state)
+{
+    (void)state;
+    pl_governor g;
+    pl_governor_init(&g, 200 * MIB, 20 * MIB);
+    pl_pressure own = stalled(90, 120 * MIB), unknown = stalled(90, UINT64_MAX);
+    for (int now = 0; now < 100; now++) {
+        assert_int_equal(pl_governor_look(&g, &own, 100 * MIB, 100 * MIB, now), 200 * MIB);
+        assert_int_equal(pl_governor_look(&g, &unknown, 100 * MIB, 100 * MIB, now), 200 * MIB);
+    }
+}
+
 static void nothing_known_changes_nothing(void **state)
 {
     (void)state;
@@ -109,6 +170,10 @@ int main(void)
         cmocka_unit_test(a_dip_starts_the_half_minute_again),
         cmocka_unit_test(obeys_who_asks),
         cmocka_unit_test(does_not_oscillate),
+        cmocka_unit_test(gives_back_what_it_holds),
+        cmocka_unit_test(gives_way_to_stalls_of_others),
+        cmocka_unit_test(shrinks_no_further_where_it_does_not_help),
+        cmocka_unit_test(its_own_stalls_are_no_reason),
         cmocka_unit_test(nothing_known_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

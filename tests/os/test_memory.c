@@ -301,6 +301,36 @@ static void resource_limits(void **state)
     assert_string_equal(s.reason, "RLIMIT_DATA leaves 512 KiB");
 }
 
+/* memory.high is written while the job runs, below what is used too. */
+static void watch_sees_a_soft_limit(void **state)
+{
+    (void)state;
+    fake_put(&tree, "proc/self/mountinfo", V2_MOUNT);
+    fake_put(&tree, "proc/self/cgroup", "0::/job\n");
+    v2_group("/job", "max", 6 * MIB, 0, 0, 0);
+    fake_put(&tree, V2 "/job/memory.high", "max\n");
+    fake_put(&tree, V2 "/job/memory.pressure", "some avg10=40.00 avg60=1.00 avg300=0.00 total=3\nfull avg10=20.00 avg60=0.00 avg300=0.00 total=1\n");
+    fake_put(&tree, V2 "/job/memory.stat", "anon 5242880\nfile 0\n");
+    size_t bytes = pl_os_watch_bytes(&tree.view);
+    void *memory = aligned_alloc(16, bytes);
+    pl_os_watch *w = pl_os_watch_open(&tree.view, memory, bytes);
+    pl_pressure p;
+    pl_os_watch_read(w, &p);
+    assert_true(p.cgroup == UINT64_MAX && p.over == 0);
+    assert_true(p.has_stall && p.full == 20 && p.anonymous == 5 * MIB);
+    fake_put(&tree, V2 "/job/memory.high", "8388608\n");
+    pl_os_watch_read(w, &p);
+    assert_true(p.cgroup == 2 * MIB && p.limit == 8 * MIB && p.over == 0);
+    fake_put(&tree, V2 "/job/memory.high", "4194304\n");
+    pl_os_watch_read(w, &p);
+    assert_true(p.cgroup == 0 && p.limit == 4 * MIB && p.over == 2 * MIB);
+    fake_put(&tree, V2 "/job/memory.stat", "file 0\n");
+    pl_os_watch_read(w, &p);
+    assert_true(p.anonymous == UINT64_MAX);
+    pl_os_watch_close(w);
+    free(memory);
+}
+
 static void watch_follows(void **state)
 {
     (void)state;
@@ -411,6 +441,7 @@ int main(void)
         T(strict_overcommit),
         T(numa_nodes),
         T(resource_limits),
+        T(watch_sees_a_soft_limit),
         T(watch_follows),
         T(group_of_any_process),
         T(this_machine),
