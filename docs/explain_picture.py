@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Draws docs/explain.svg: what `plimsoll explain` says of a training log, as a terminal shows it.
+"""Draws docs/explain.svg: what `plimsoll explain` says of examples/train.log, as a terminal shows it.
 
     docs/explain_picture.py build/libexec/plimsoll/plimsoll-explain >docs/explain.svg
 """
+import os
 import re
 import subprocess
 import sys
@@ -10,20 +11,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, COLUMNS = 8.4, 17, 84
 COLORS = {"31": "#ff6b5e", "32": "#5fc98a", "33": "#f2c14e", "34": "#7aa2f7", "36": "#6fb7c9", "90": "#6b7278", "2": "#8a9199"}
-LOG = """\
-$ python train.py --per_device_train_batch_size 32 --max_seq_length 512
-  7%|▋         | 700/10000 [09:41<2:08:37,  1.20it/s]
-Traceback (most recent call last):
-  File "train.py", line 88, in <module>
-    trainer.train()
-  File "/opt/venv/lib/python3.12/site-packages/transformers/trainer.py", line 3791, in training_step
-    self.accelerator.backward(loss, **kwargs)
-  File "/opt/venv/lib/python3.12/site-packages/torch/_tensor.py", line 648, in backward
-    torch.autograd.backward(
-torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.16 GiB. GPU 0 has a total capacity of 15.77 GiB of which \
-412.00 MiB is free. Including non-PyTorch memory, this process has 15.37 GiB memory in use. Of the allocated memory 14.62 GiB \
-is allocated by PyTorch, and 312.40 MiB is reserved by PyTorch but unallocated.
-"""
+LOG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "train.log")
 
 
 def pieces(line):
@@ -38,8 +26,8 @@ def pieces(line):
 
 
 def main():
-    shown = subprocess.run([sys.argv[1], "explain", "--color", "always"], input=LOG, capture_output=True, text=True, check=True).stdout
-    lines = ["$ plimsoll explain train.log"] + shown.rstrip("\n").split("\n")
+    shown = subprocess.run([sys.argv[1], "explain", "--color", "always", LOG], capture_output=True, text=True, check=True).stdout
+    lines = ["$ plimsoll explain examples/train.log"] + shown.rstrip("\n").split("\n")
     width, height = COLUMNS * WIDTH + 24, len(lines) * HEIGHT + 24
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">')
     print(f'<rect width="{width:.0f}" height="{height}" rx="8" fill="#14181c"/>')
