@@ -1,10 +1,13 @@
 /* Verbs that are programs of their own, and where such a program is found. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "cli/cli.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* The folder that this program stands in, with links followed; "" if the system does not say. */
@@ -12,6 +15,11 @@ static void own_folder(char out[PATH_MAX])
 {
     ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
     out[n > 0 ? n : 0] = '\0';
+    if (n <= 0) { /* no /proc: as it was started */
+        const char *started = (const char *)getauxval(AT_EXECFN);
+        if (!started || !realpath(started, out))
+            *out = '\0';
+    }
     char *slash = strrchr(out, '/');
     if (slash)
         *slash = '\0';

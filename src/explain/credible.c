@@ -152,13 +152,16 @@ static bool as_error(const pl__sight *v, unsigned traits)
 {
     if (pl__is_source(v) || pl__is_document(v, traits) || is_advice(v) || listed(v))
         return false;
+    if (pl__begins(v->after, "?") || pl__begins(v->after, "\"?") || pl__begins(v->after, "'?") || pl__begins(v->after, "\" - "))
+        return false; /* a question about it, a page's title */
     char last = v->before_n ? v->before[v->before_n - 1] : 0;
     if (v->rest_n == 0 || (v->rest_n == 1 && last == '('))
         return pl__ends_as_message(v);
     if (opens_string(v))
         return true;
     if (last == '`' || ((last == '"' || last == '\'') && odd_quotes(v, last)))
-        return pl__exact(v->before, v->before_n, "terminate called") || (v->before_n == 1 && pl__ends_as_message(v));
+        return pl__exact(v->before, v->before_n, "terminate called") ||
+            (v->before_n == 1 && v->after_n > 0 && strchr("\"'`", v->after[0]) && (v->after_n == 1 || strchr(",.;:)]}", v->after[1])));
     if (last == ':' || last == ']' || last == '|' || last == '>' || last == '=')
         return pl__error_before(v) || !pl__is_prose(v);
     if (last == '(' || last == ',' || last == '-' || last == ')' || last == '.')

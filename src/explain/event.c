@@ -152,6 +152,16 @@ static pl_framework framework_of(const pl__message *m)
     return h->nearest != PL_FRAMEWORK_COUNT ? h->nearest : told;
 }
 
+/* The program says on the same line that it tries another way. */
+static bool goes_on(const char *text)
+{
+    static const char *const words[] = {"falling back to", "retrying with", "will retry", "attempting to recover"};
+    for (size_t i = 0; i < PL_COUNT(words); i++)
+        if (pl__has(text, strlen(text), words[i]))
+            return true;
+    return false;
+}
+
 /* The CPU's allocator of a framework whose wording is the GPU's. */
 static pl_kind kind_of(const pl__message *m)
 {
@@ -169,6 +179,8 @@ static pl_kind kind_of(const pl__message *m)
         return PL_KIND_HOST;
     if (strcmp(m->w->name, "alone") == 0 && m->hints.nearest == PL_FRAMEWORK_COUNT && !m->hints.gpu)
         return PL_KIND_HOST;
+    if (kind == PL_KIND_DEVICE && m->w->family == PL__GPU && goes_on(m->text))
+        return PL_KIND_WARNING;
     return kind;
 }
 
@@ -217,7 +229,9 @@ static void join(pl__open *o, const pl__message *m)
     bool ollama = o->event.framework == PL_FRAMEWORK_OLLAMA || named(m->hints.line, PL_FRAMEWORK_OLLAMA);
     if (weight_of(m) > o->weight)
         lead(o, m);
-    if (failed && o->event.kind == PL_KIND_WARNING)
+    if (m->w->traits & PL__RECOVERED)
+        o->event.kind = o->event.kind == PL_KIND_DEVICE ? PL_KIND_WARNING : before;
+    else if (failed && o->event.kind == PL_KIND_WARNING)
         o->event.kind = before;
     else if (!failed && m->w->kind != PL_KIND_WARNING)
         o->event.kind = kind_of(m);

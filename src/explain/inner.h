@@ -33,16 +33,17 @@ enum {
     PL__WORD = 2,  /* only alone on its line, but for a prefix */
     PL__NEEDS = 3, /* the line must also say error or failure */
     PL__GUARD = 3,
-    PL__FOLLOW = 4,     /* adds to an open event, never begins one */
-    PL__STARTUP = 8,    /* a server's start */
-    PL__TORCHLIKE = 16, /* framework by the surroundings: the wording is CUDA's, not a framework's */
-    PL__COUNTED = 32,   /* only if {count} is not zero */
-    PL__NEW = 64,       /* each is its own failure even if it looks the same */
-    PL__WEAK = 128,     /* another message about the same failure says more */
-    PL__CODE = 256,     /* may stand in a comment or after '#' */
-    PL__LOADING = 512,  /* weights are being loaded */
-    PL__SPECIAL = 1024, /* checked by name in special.c */
-    PL__SHELL = 2048    /* a shell's word: pl__killed_near first */
+    PL__FOLLOW = 4,      /* adds to an open event, never begins one */
+    PL__STARTUP = 8,     /* a server's start */
+    PL__TORCHLIKE = 16,  /* framework by the surroundings: the wording is CUDA's, not a framework's */
+    PL__COUNTED = 32,    /* only if {count} is not zero */
+    PL__NEW = 64,        /* each is its own failure even if it looks the same */
+    PL__WEAK = 128,      /* another message about the same failure says more */
+    PL__CODE = 256,      /* may stand in a comment or after '#' */
+    PL__LOADING = 512,   /* weights are being loaded */
+    PL__SPECIAL = 1024,  /* checked by name in special.c */
+    PL__SHELL = 2048,    /* a shell's word: pl__killed_near first */
+    PL__RECOVERED = 4096 /* says that the job went on in another way: a warning after all */
 };
 
 typedef struct pl__wording {

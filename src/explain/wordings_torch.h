@@ -80,6 +80,14 @@ W("skip-batch", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__ERROR | PL__WEAK, "ran o
 W("retry-batch", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__ERROR | PL__WEAK, "ran out of ^memory, retrying batch", "", "a trainer tries the batch again")
 W("attempt-batch", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__ERROR | PL__WEAK,
   "ran out of ^memory in backward pass, skipping batch", "", "a trainer skips the batch")
+W("recover-fairseq", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK | PL__FOLLOW | PL__RECOVERED,
+  "^attempting to recover from OOM", "", "fairseq skips the batch and goes on")
+W("recover-autobatch", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK | PL__FOLLOW | PL__RECOVERED,
+  "AutoBatch: ^Using~batch-size {n}", "", "Ultralytics tried sizes until one failed")
+W("recover-lightning", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK | PL__FOLLOW | PL__RECOVERED,
+  "^Finished batch size finder, will continue with full run", "", "Lightning tried sizes until one failed")
+W("recover-accelerate", PYTORCH, WARNING, UNKNOWN, PL__GPU, PL__PLAIN | PL__WEAK | PL__FOLLOW | PL__RECOVERED,
+  "^Decreasing batch size to: {n}", "", "accelerate tries again with less")
 W("comfy-oom", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__WEAK, "Got an OOM, ^unloading all loaded models", "", "ComfyUI")
 W("bnb-line", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR, "Error out of ^memory at line {n}", "", "bitsandbytes' kernels")
 W("spawn-oom", PYTORCH, DEVICE, UNKNOWN, PL__GPU, PL__ERROR | PL__WEAK, "GPU out of ^memory", "", "a trainer's own words")

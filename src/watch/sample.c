@@ -2,10 +2,12 @@
 #include "watch/watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What a sample may cost: the processes' walk ends after so much CPU time, and the GPUs' processes
  * are asked for less often where the driver is slow. Together well below half a percent of a core at
@@ -236,6 +238,14 @@ static void add_unseen(char *out, size_t capacity, const char *what)
         snprintf(out + n, capacity - n, "%s%s", n ? ", " : "", what);
 }
 
+/* /proc mounted with hidepid shows the own processes only: not even the first one. */
+static bool others_hidden(const watch_state *w)
+{
+    char first[PATH_MAX];
+    int n = w->view.proc ? snprintf(first, sizeof first, "%s/1", w->view.proc) : 0;
+    return w->processes.count > 0 && n > 0 && (size_t)n < sizeof first && access(first, F_OK) != 0;
+}
+
 void watch_unseen(const watch_state *w, char *out, size_t capacity)
 {
     char hidden[64];
@@ -248,6 +258,8 @@ void watch_unseen(const watch_state *w, char *out, size_t capacity)
         add_unseen(out, capacity, "memory pressure (the kernel has no PSI)");
     if (!w->processes.count)
         add_unseen(out, capacity, "processes");
+    if (others_hidden(w))
+        add_unseen(out, capacity, "processes of other users (/proc is mounted with hidepid)");
     if (w->processes.hidden) {
         snprintf(hidden, sizeof hidden, "%zu processes (no permission)", w->processes.hidden);
         add_unseen(out, capacity, hidden);

@@ -1,7 +1,7 @@
 /* Memory taken away and given back while a job runs, thousands of times: each time the job goes on within
  * what is left, no answer is lost, none comes twice, and all have the bytes of an undisturbed run. What
  * is left is the test's own reading in place of the kernel's (linked in for it); where the machine lets
- * the test make a control group, tests/e2e/bend.py does the same with the kernel's. */
+ * the test make a control group, also the kernel's. */
 #include "infer/folder.h"
 #include "infer/infer.h"
 
@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define MIB (1024ull * 1024)
 
-enum { TEXTS = 60, TEXT_BYTES = 400, MOST_WIDTH = 128, LONGEST = 48, CHANGES = 800 };
+enum { TEXTS = 60, TEXT_BYTES = 400, MOST_WIDTH = 72, LONGEST = 48, CHANGES = 600 };
 
 static const test_model base = {.hidden = 72, .heads = 6, .inner = 200, .layers = 3, .positions = 64};
 static char texts[TEXTS][TEXT_BYTES];
@@ -224,6 +226,115 @@ static void in_sixteen_bits(void **state)
     thousands(2, PL_PRECISION_BF16, true);
 }
 
+/* ---- a real control group ---- */
+
+static struct {
+    char folder[256], home[512], limit[32];
+    uint64_t now;
+    unsigned written;
+} group;
+
+static bool put(const char *folder, const char *file, uint64_t value)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    FILE *f = fopen(path, "w");
+    bool fine = f && fprintf(f, "%llu\n", (unsigned long long)value) > 0;
+    return f && fclose(f) == 0 && fine;
+}
+
+static uint64_t get(const char *file)
+{
+    char path[1024];
+    unsigned long long value = 0;
+    snprintf(path, sizeof path, "%s/%s", group.folder, file);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%llu", &value), 1);
+    fclose(f);
+    return value;
+}
+
+/* The folder that this process is in now, to go back to. */
+static void find_home(const char *mount, const char *key)
+{
+    char line[1024];
+    FILE *f = fopen("/proc/self/cgroup", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        char *path = strchr(line, '/');
+        line[strcspn(line, "\n")] = '\0';
+        if (path && strstr(line, key))
+            snprintf(group.home, sizeof group.home, "%s%s", mount, path);
+    }
+    if (f)
+        fclose(f);
+}
+
+static bool enter_group(void)
+{
+    static const struct {
+        const char *mount, *key, *limit;
+    } kinds[] = {{"/sys/fs/cgroup/memory", ":memory:", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "0::", "memory.high"}};
+    for (size_t i = 0; i < PL_COUNT(kinds); i++) {
+        char path[300];
+        snprintf(group.folder, sizeof group.folder, "%s/plimsoll-test-%ld", kinds[i].mount, (long)getpid());
+        snprintf(group.limit, sizeof group.limit, "%s", kinds[i].limit);
+        find_home(kinds[i].mount, kinds[i].key);
+        if (mkdir(group.folder, 0700) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", group.folder, group.limit);
+        if (access(path, W_OK) == 0 && put(group.folder, "cgroup.procs", (uint64_t)getpid()))
+            return true;
+        rmdir(group.folder);
+    }
+    return false;
+}
+
+/* Half a mebibyte above what is used, and half below what is always kept free, so that some must go back;
+ * or plenty. Never below what is used: that is version 1's refusal and version 2's kill. */
+static pl_status take_in_group(void *self, const pl_result *r, pl_error *e)
+{
+    job *j = self;
+    (void)e;
+    assert_int_equal(r->index, j->got);
+    assert_memory_equal(j->out + (j->got++ % TEXTS) * j->width, r->values, j->width * sizeof(float));
+    uint64_t used = get(strcmp(group.limit, "memory.high") == 0 ? "memory.current" : "memory.usage_in_bytes");
+    if (j->got % 3 == 0 && put(group.folder, group.limit, used + (draw(4) ? MIB / 2 : 64 * MIB)))
+        group.written++;
+    return PL_OK;
+}
+
+static void in_a_control_group(void **state)
+{
+    (void)state;
+    static const test_model large = {.hidden = 192, .heads = 6, .inner = 768, .layers = 6, .positions = 64};
+    static float truth[TEXTS * 192];
+    const char *model = test_folder_make(&large);
+    pl_plan *p = plan(model, 2, PL_PRECISION_F32);
+    run(p, truth, 1);
+    bool entered = enter_group();
+    if (entered) {
+        pl_error e;
+        job j = {.plan = p, .out = truth, .width = pl_plan_width(p), .rounds = 8};
+        if (pl_open(p, &j.session, &e))
+            fail_msg("%s", e.text);
+        if (pl_run(j.session, "texts", give, &j, take_in_group, &j, &e))
+            fail_msg("%s", e.text);
+        pl_stats stats;
+        pl_session_stats(j.session, &stats);
+        assert_int_equal(j.got, 8 * TEXTS);
+        assert_true(group.written > 20 && stats.bends > 3);
+        assert_true(stats.peak_bytes < pl_plan_peak(p));
+        pl_close(j.session);
+        assert_true(put(group.home, "cgroup.procs", (uint64_t)getpid()));
+        assert_int_equal(rmdir(group.folder), 0);
+    }
+    pl_plan_free(p);
+    test_folder_remove(model);
+    if (!entered)
+        skip(); /* no control group may be made here */
+}
+
 int main(void)
 {
     for (int t = 0; t < TEXTS; t++)
@@ -233,6 +344,7 @@ int main(void)
         cmocka_unit_test(others_take_and_give_back),
         cmocka_unit_test(a_soft_limit_below_what_is_used),
         cmocka_unit_test(in_sixteen_bits),
+        cmocka_unit_test(in_a_control_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

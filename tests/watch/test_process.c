@@ -174,6 +174,10 @@ static void sample_of_a_container(void **state)
     watch_unseen(w, text, sizeof text);
     assert_null(strstr(text, "the control group"));
     assert_non_null(strstr(text, "no PSI"));
+    assert_non_null(strstr(text, "hidepid"));
+    put(1, "init", 0, 1, 100, "/");
+    watch_unseen(w, text, sizeof text);
+    assert_null(strstr(text, "hidepid"));
     watch_state_end(w);
     free(w);
 }
