@@ -376,6 +376,17 @@ static pl_status look(pl_explain *x, const pl__hit *hit, size_t *next, pl_error 
     return status;
 }
 
+/* The line that ends there, looked at from `from` on, is as wide as a terminal. */
+static bool is_wide(const char *s, size_t from, size_t end)
+{
+    if (end < NARROWEST)
+        return false;
+    for (size_t at = pl_min(from, end); at > end - NARROWEST; at--)
+        if (s[at - 1] == '\n')
+            return false;
+    return true;
+}
+
 /* The first anchor that a line break in s[from..to) cuts; lines shorter than any terminal are not wrapped. */
 static bool scan_breaks(const pl_explain *x, size_t from, size_t to, pl__hit *hit)
 {
@@ -384,7 +395,7 @@ static bool scan_breaks(const pl_explain *x, size_t from, size_t to, pl__hit *hi
         if (!p)
             return false;
         size_t end = (size_t)(p - x->window);
-        if (end - from >= NARROWEST && pl__scan_across(x->window, x->n, end, hit) && hit->at >= from)
+        if (is_wide(x->window, from, end) && pl__scan_across(x->window, x->n, end, hit) && hit->at >= from)
             return true;
         from = end + 1;
     }

@@ -17,7 +17,9 @@ enum {
     INSIDE_BITS = 16,
     JOIN = 64,
     MOST_ANCHORS = 768,
-    MOST_LINKS = 1024
+    MOST_LINKS = 1024,
+    GRAM = 4,
+    MOST_GRAMS = 12288
 };
 
 static struct anchor {
@@ -30,7 +32,7 @@ static size_t anchor_n;
 static uint16_t links[MOST_LINKS];
 static uint8_t shift[1 << HASH_BITS];
 static uint16_t bucket[1 << HASH_BITS];        /* anchor + 1 */
-static uint8_t inside[1 << (INSIDE_BITS - 3)]; /* a bit for three bytes of some anchor, anywhere in it */
+static uint8_t inside[1 << (INSIDE_BITS - 3)]; /* a bit for four bytes of some anchor, anywhere in it */
 
 /* Three bytes with bit 5 set, which folds ASCII letters, hashed by multiplication. */
 static inline uint32_t block_mix(const unsigned char *s)
@@ -41,9 +43,24 @@ static inline uint32_t block_mix(const unsigned char *s)
 
 static inline uint32_t block_hash(const unsigned char *s) { return block_mix(s) >> (32 - HASH_BITS); }
 
+static inline uint32_t four_hash(const unsigned char *s)
+{
+    uint32_t v;
+    memcpy(&v, s, sizeof v);
+    return ((v | 0x20202020u) * 0x9E3779B1u) >> (32 - INSIDE_BITS);
+}
+
+/* Where four bytes stand in anchors, by their hash. */
+static struct gram {
+    uint16_t anchor, next; /* next: of its bucket, from 1; 0 ends */
+    uint8_t at;
+} grams[MOST_GRAMS];
+static size_t gram_n;
+static uint16_t gram_bucket[1 << HASH_BITS];
+
 static inline bool is_inside(const unsigned char *s)
 {
-    uint32_t h = block_mix(s) >> (32 - INSIDE_BITS);
+    uint32_t h = four_hash(s);
     return inside[h >> 3] >> (h & 7) & 1;
 }
 
@@ -118,8 +135,13 @@ static void prepare(void)
             uint8_t move = (uint8_t)(WINDOW - BLOCK - at);
             shift[h] = move < shift[h] ? move : shift[h];
         }
-        for (size_t at = 0; at + BLOCK <= anchors[i].word.n; at++)
-            inside[block_mix(s + at) >> (35 - INSIDE_BITS)] |= (uint8_t)(1u << (block_mix(s + at) >> (32 - INSIDE_BITS) & 7));
+        for (size_t at = 0; at + GRAM <= anchors[i].word.n; at++) {
+            uint32_t h = four_hash(s + at), bucket_of = h >> (INSIDE_BITS - HASH_BITS);
+            inside[h >> 3] |= (uint8_t)(1u << (h & 7));
+            assert(gram_n < MOST_GRAMS && at < UINT8_MAX);
+            grams[gram_n] = (struct gram){(uint16_t)i, gram_bucket[bucket_of], (uint8_t)at};
+            gram_bucket[bucket_of] = (uint16_t)(++gram_n);
+        }
         uint32_t last = block_hash(s + WINDOW - BLOCK);
         anchors[i].next = bucket[last];
         bucket[last] = (uint16_t)(i + 1);
@@ -148,11 +170,12 @@ static bool stands(pl__slice word, const char *s, size_t n)
     return true;
 }
 
-static bool hit_at(const char *s, size_t n, size_t at, uint32_t hash, pl__hit *hit)
+/* Anchors that begin at s[at] and end beyond `past`. */
+static bool hit_at(const char *s, size_t n, size_t at, size_t past, uint32_t hash, pl__hit *hit)
 {
     hit->count = 0;
     for (uint16_t i = bucket[hash]; i; i = anchors[i - 1].next)
-        if (stands(anchors[i - 1].word, s + at, n - at) && beside(&anchors[i - 1], s, n, at)) {
+        if (at + anchors[i - 1].word.n > past && stands(anchors[i - 1].word, s + at, n - at) && beside(&anchors[i - 1], s, n, at)) {
             assert(hit->count < PL__HITS);
             hit->anchors[hit->count++] = i - 1u;
         }
@@ -178,39 +201,40 @@ bool pl__scan(const char *s, size_t from, size_t to, size_t n, pl__hit *hit)
             at += shift[hash];
             continue;
         }
-        if (hit_at(s, n, at, hash, hit))
+        if (hit_at(s, n, at, 0, hash, hit))
             return true;
         at++;
     }
     return false;
 }
 
-/* An anchor cut by a line break holds three bytes of which two stand on one side of it. */
+/* An anchor that a line break cuts holds four of the three bytes before it and the three behind it. */
 bool pl__scan_across(const char *s, size_t n, size_t end, pl__hit *hit)
 {
     size_t left = end > 0 && s[end - 1] == '\r' ? end - 1 : end, right = end + 1;
-    if (left < 2 || right + 1 >= n)
+    if (left < 3 || right + 2 >= n)
         return false;
-    unsigned char four[4] = {(unsigned char)s[left - 2], (unsigned char)s[left - 1], (unsigned char)s[right], (unsigned char)s[right + 1]};
-    if (!is_inside(four) && !is_inside(four + 1))
+    unsigned char six[6];
+    memcpy(six, s + left - 3, 3);
+    memcpy(six + 3, s + right, 3);
+    if (!is_inside(six) && !is_inside(six + 1) && !is_inside(six + 2))
         return false;
     char joined[2 * JOIN];
-    size_t before = pl_min(left, JOIN), after = pl_min(n - right, JOIN);
+    size_t before = pl_min(left, JOIN), after = pl_min(n - right, JOIN), first = SIZE_MAX;
     memcpy(joined, s + left - before, before);
     memcpy(joined + before, s + right, after);
-    size_t total = before + after;
-    for (size_t at = 0; at < before && at + WINDOW <= total; at++) {
-        uint32_t hash = block_hash((const unsigned char *)joined + at + WINDOW - BLOCK);
-        if (shift[hash] || !hit_at(joined, total, at, hash, hit))
-            continue;
-        size_t kept = 0;
-        for (size_t i = 0; i < hit->count; i++)
-            if (at + anchors[hit->anchors[i]].word.n > before)
-                hit->anchors[kept++] = hit->anchors[i];
-        hit->count = kept;
-        hit->at = left - before + at;
-        if (kept)
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < 3; i++)
+        for (uint16_t g = gram_bucket[four_hash(six + i) >> (INSIDE_BITS - HASH_BITS)]; g; g = grams[g - 1].next) {
+            const struct gram *gram = &grams[g - 1];
+            size_t place = before - 3 + i, at = place - gram->at;
+            pl__hit one;
+            if (place < gram->at || at >= first || !stands(anchors[gram->anchor].word, joined + at, before + after - at))
+                continue;
+            if (!hit_at(joined, before + after, at, before, block_hash((const unsigned char *)joined + at + WINDOW - BLOCK), &one))
+                continue;
+            first = at;
+            *hit = one;
+        }
+    hit->at = left - before + (first == SIZE_MAX ? 0 : first);
+    return first != SIZE_MAX;
 }
