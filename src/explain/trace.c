@@ -113,6 +113,11 @@ static mark mark_by_code(pl__slice code)
     bool network = has(code, "model") || has(code, "net") || has(code, "pipe") || has(code, "unet") || has(code, "encoder") || has(code, "Model");
     if (network && (has(code, ".to(") || has(code, ".cuda(") || has(code, ".half()")))
         return LOAD;
+    static const char *const functional[] = {"F.linear(", "F.conv", "F.layer_norm(", "F.embedding(", "F.scaled_dot_product_attention(", "F.cross_entropy(",
+        "F.softmax(", "F.dropout(", "F.gelu(", "F.relu("};
+    for (size_t i = 0; i < PL_COUNT(functional); i++)
+        if (has(code, functional[i]))
+            return FORWARD;
     if (has(code, "model(") || has(code, "net(") || has(code, ".forward("))
         return FORWARD;
     return NOTHING;
@@ -156,7 +161,10 @@ static bool arrow_line(pl__slice line)
             return true;
         at++;
     }
-    return line.n > 4 && line.s[0] == '>' && line.s[1] == ' ' && line.s[2] == ' ';
+    if (pl__find(line.s, pl_min(line.n, 96), "\\u003e   ") != SIZE_MAX)
+        return true;
+    size_t sign = pl__find(line.s, pl_min(line.n, 96), ">   ");                                       /* pytest's, behind a logger's prefix too */
+    return sign != SIZE_MAX && (sign == 0 || !pl__word(line.s[sign - 1]) || line.s[sign - 1] == 'm'); /* m: the end of a colour */
 }
 
 /* Indented, numbered, framed or a row of carets: belongs to a traceback though it is no frame. */

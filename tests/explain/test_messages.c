@@ -148,7 +148,7 @@ static size_t utf16(const test_case *c, char *out, bool big)
 static size_t utf16_little(const test_case *c, char *out) { return utf16(c, out, false); }
 static size_t utf16_big(const test_case *c, char *out) { return utf16(c, out, true); }
 
-#define RANKED " ranks nccl-two-ranks "
+#define RANKED " ranks ranks-interleaved nccl-two-ranks "
 #define WRAPPED " docker-json json-traceback wrapped-status "
 static const layout layouts[] = {
     {"plain", plain, ""},
