@@ -76,6 +76,9 @@ struct pl_step {
     pl_status status;
     _Atomic uint64_t asked; /* bytes + 1 */
     uint64_t limit, bends, floor;
+    void (*look)(void *self);
+    void *look_self;
+    double looked; /* when; seconds */
 };
 
 void pl__step_fail(pl_step *s, pl_status status, const pl_error *e);

@@ -85,10 +85,17 @@ static pl_status map_arena(pl_step *s, pl_error *e)
     if (whole)
         pl_os_advise_huge(s->arena, whole, true);
     pl_os_advise_huge(s->arena + whole, bytes - whole, false);
-    /* a small arena is touched whole at once: its peak is the plan's from the first moment on */
-    for (uint64_t touched = 0; bytes <= SMALL && touched < bytes; touched += PAGE)
-        *(volatile char *)(s->arena + touched) = 0;
     return PL_OK;
+}
+
+/* A small arena is touched whole at once: its peak is the plan's from the first moment on. */
+static void touch_arena(pl_step *s)
+{
+    uint64_t bytes = pl__step_mapped(&s->program.l);
+    for (uint64_t touched = 0; bytes <= SMALL && touched < bytes; touched += PAGE) {
+        volatile char *page = s->arena + touched;
+        *page = *page;
+    }
 }
 
 /* ---- weights ---- */
@@ -182,6 +189,7 @@ pl_status pl_step_open(const pl_step_request *r, const pl_step_plan *plan, pl_st
         st = pl__spill_open(r->spill_folder, plan->spill_bytes, &s->store.file, e);
     if (!st) {
         compile(s);
+        touch_arena(s);
         pl_os_advise_huge(s->front, s->front_bytes, false);
         st = pl_team_start(s->front, r->threads, STACK_BYTES, &s->team, e);
     }
@@ -262,6 +270,12 @@ pl_status pl_step_set(pl_step *s, int what, uint64_t first, uint64_t count, cons
     return count ? pl__store_set(&s->store, whats[what], first, count, in, e) : PL_OK;
 }
 
+void pl_step_watch(pl_step *s, void (*look)(void *self), void *self)
+{
+    s->look = look;
+    s->look_self = self;
+}
+
 void pl_step_stop(pl_step *s) { atomic_store(&s->stop, true); }
 
 /* ---- going on with less ---- */
@@ -317,6 +331,8 @@ static pl_status move_store(pl_step *s, const pl_step_plan *next, pl_error *e)
         pl_os_unmap(old.mapped, old.mapped_bytes);
     if (old.store.file >= 0)
         close(old.store.file);
+    if (!st)
+        touch_arena(s); /* not before the old one is gone */
     return st;
 }
 

@@ -129,6 +129,8 @@ double pl_step_loss(const pl_recipe *r, const float *logits, const float *target
 
 /* Another limit from the next micro-batch on: PL_NO_FIT if it is below what can be gone on with. */
 pl_status pl_step_shrink(pl_step *s, uint64_t bytes);
+/* Has `look` called by the thread that runs the step, between two micro-batches, a few times a second. */
+void pl_step_watch(pl_step *s, void (*look)(void *self), void *self);
 void pl_step_stop(pl_step *s); /* async-signal-safe; the running step ends with PL_STOPPED */
 const pl_step_plan *pl_step_plan_now(const pl_step *s);
 uint64_t pl_step_bends(const pl_step *s);

@@ -122,6 +122,7 @@ struct pl_trainer {
     _Atomic bool busy, stop;
     _Atomic uint64_t asked; /* by pl_trainer_shrink: bytes + 1 */
     uint64_t saved;         /* step of the newest checkpoint */
+    uint64_t bends;         /* of the step that is closed */
     _Atomic uint64_t shown_step, shown_texts, shown_tokens, shown_peak, shown_limit;
     _Atomic double step_seconds;
     double evaluate_seconds, save_seconds;

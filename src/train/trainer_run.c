@@ -44,12 +44,14 @@ static void note_data(pl_trainer *t)
 
 /* ---- memory taken away ---- */
 
-static void look_at_memory(pl_trainer *t)
+static void look_at_memory(void *self)
 {
+    pl_trainer *t = self;
     pl_pressure pressure;
     pl_process_memory own;
     const pl_step_plan *now = pl_step_plan_now(t->step);
-    atomic_store(&t->shown_peak, now->peak);
+    if (atomic_exchange(&t->shown_peak, now->peak) != now->peak)
+        pl_promise_change(t->promise, now->peak);
     uint64_t asked = atomic_exchange(&t->asked, 0);
     if (asked)
         pl_governor_ask(&t->governor, asked - 1);
@@ -258,7 +260,6 @@ static pl_status go_on(pl_trainer *t, pl_error *e)
             return s;
         if (atomic_load(&t->stop))
             return pl_fail(e, PL_STOPPED, "stopped on request");
-        look_at_memory(t);
         s = one_step(t, e);
     }
     return s;
@@ -341,9 +342,11 @@ static pl_status open_step(pl_trainer *t, pl_error *e)
     atomic_store(&t->shown_limit, t->limit);
     atomic_store(&t->shown_peak, t->plan.peak);
     pl_status s = pl_step_open(&t->request, &t->plan, &t->step, e);
-    if (!s)
-        atomic_store(&t->running, t->step);
-    return s;
+    if (s)
+        return s;
+    pl_step_watch(t->step, look_at_memory, t);
+    atomic_store(&t->running, t->step);
+    return PL_OK;
 }
 
 /* Is there something to go on from, or to finish? Nothing has been touched when it fails. */
@@ -409,6 +412,7 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
     if (!s)
         s = finished ? pl__output_place(t, e) : train(t, resumed, e);
     atomic_store(&t->running, NULL);
+    t->bends = t->step ? pl_step_bends(t->step) : 0;
     pl_step_close(t->step);
     t->step = NULL;
     pl_promise_end(t->promise);
@@ -437,7 +441,7 @@ void pl_trainer_stats(const pl_trainer *t, pl_training_stats *out)
         .save_seconds = t->save_seconds,
         .limit_bytes = atomic_load(&t->shown_limit),
         .peak_bytes = atomic_load(&t->shown_peak),
-        .bends = t->step ? pl_step_bends(t->step) : 0,
+        .bends = t->step ? pl_step_bends(t->step) : t->bends,
         .read_bytes = atomic_load(&t->shown_step) * t->plan.spill_read,
         .written_bytes = atomic_load(&t->shown_step) * t->plan.spill_written,
     };

@@ -27,11 +27,24 @@ bool pl__step_ending(const pl_step *s)
         atomic_load_explicit(&s->asked, memory_order_relaxed);
 }
 
+/* What is left of memory is looked at while a step runs: it may take minutes. */
+static void look_around(pl_step *s)
+{
+    static const double EVERY = 0.1;
+    double now = s->look ? pl_os_seconds() : 0;
+    if (!s->look || now - s->looked < EVERY)
+        return;
+    s->looked = now;
+    s->look(s->look_self);
+}
+
 bool pl__step_agree(pl_step *s, unsigned member)
 {
     pl_barrier_wait(&s->barrier);
-    if (member == 0)
+    if (member == 0) {
+        look_around(s);
         s->ends = pl__step_ending(s);
+    }
     pl_barrier_wait(&s->barrier);
     return !s->ends;
 }

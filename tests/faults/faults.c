@@ -97,13 +97,20 @@ WRAP(void *, mmap, void *at, size_t n, int protection, int flags, int fd, off_t 
 {
     return fails(K_mmap, count(K_mmap)) ? MAP_FAILED : __real_mmap(at, n, protection, flags, fd, offset);
 }
+/* PLIMSOLL_FAULT_MEMINFO=FILE: what the machine has left is read there, so that a test can take it away. */
+static const char *path_of(const char *path)
+{
+    const char *other = strcmp(path, "/proc/meminfo") == 0 ? getenv("PLIMSOLL_FAULT_MEMINFO") : NULL;
+    return other ? other : path;
+}
+
 WRAP(int, open, const char *path, int flags, ...)
 {
     va_list more;
     va_start(more, flags);
     mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
     va_end(more);
-    return fails(K_open, count(K_open)) ? -1 : __real_open(path, flags, mode);
+    return fails(K_open, count(K_open)) ? -1 : __real_open(path_of(path), flags, mode);
 }
 WRAP(int, openat, int folder, const char *path, int flags, ...)
 {
@@ -111,7 +118,7 @@ WRAP(int, openat, int folder, const char *path, int flags, ...)
     va_start(more, flags);
     mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
     va_end(more);
-    return fails(K_openat, count(K_openat)) ? -1 : __real_openat(folder, path, flags, mode);
+    return fails(K_openat, count(K_openat)) ? -1 : __real_openat(folder, path_of(path), flags, mode);
 }
 WRAP(FILE *, fopen, const char *path, const char *mode) { return fails(K_fopen, count(K_fopen)) ? NULL : __real_fopen(path, mode); }
 

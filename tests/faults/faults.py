@@ -82,4 +82,5 @@ def main():
     test.finish()
 
 
-main()
+if __name__ == "__main__":
+    main()
