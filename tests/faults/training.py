@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import e2e  # noqa: E402
 from faults import KINDS, chosen, counts  # noqa: E402
 
-MOST = 40  # runs a kind; more calls than that are sampled evenly, the first ones all
+MOST = 24  # runs a kind; more calls than that are sampled evenly, the first ones all
 RECIPE = ["--batch", "4", "--lr", "1e-3", "--max-length", "24", "--threads", "2", "--weight-decay", "0.01", "--progress", "never"]
 
 
@@ -144,8 +144,8 @@ def taken(test):
 
 # ---- system calls that fail ----
 
-def disturbed(test, argv, out, fault, truth):
-    """One run and its --resume; '' or what was wrong."""
+def disturbed(test, argv, out, fault, truth, refused):
+    """One run and, where it ends with an error, its --resume; '' or what was wrong."""
     kind, _, how = fault.split(":")
     clear(out)
     run = test.run(*argv, env={"PLIMSOLL_FAULT": fault}, timeout=60)
@@ -158,6 +158,7 @@ def disturbed(test, argv, out, fault, truth):
     if os.path.exists(out):
         return "" if weights(out) == truth and run.rc == 5 else "OUT stands there after exit %d" % run.rc
     run.out = b""  # lines of the steps until then
+    refused[0] += 1
     fault = e2e.complaint(run, (2, 3, 4, 5) if kind in ("fstat", "openat", "open") else (3, 4, 5))
     if fault:
         return fault
@@ -178,16 +179,16 @@ def failing(test):
         clear(out)
         run, calls = counts(test, argv)
         test.check("%s: undisturbed" % name, not run.trouble(), run.trouble())
-        truth = weights(out)
-        most = 12 if test.sanitized or name != "in memory" else MOST
+        truth, most, refused = weights(out), MOST // 2 if test.sanitized or name != "in memory" else MOST, [0]
         for kind in KINDS:
             if name != "in memory" and kind not in ("pread", "pwrite", "open", "mmap"):
                 continue
             hows = ["fail"] + (["short", "eintr"] if kind in ("read", "pread", "write", "pwrite") else []) + (["end"] if kind == "pread" else [])
             for how in hows:
                 for number in chosen(calls[kind], most if how == "fail" else most // 3):
-                    fault = disturbed(test, argv, out, "%s:%d:%s" % (kind, number, how), truth)
+                    fault = disturbed(test, argv, out, "%s:%d:%s" % (kind, number, how), truth, refused)
                     test.check("%s: %s %d of %d, %s" % (name, kind, number, calls[kind], how), not fault, fault)
+        test.check("%s: calls that fail are felt" % name, refused[0] >= 20, refused[0])
     test.check("the spill folder is left empty", not os.listdir(spill), os.listdir(spill))
 
 
