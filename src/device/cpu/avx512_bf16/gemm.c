@@ -2,7 +2,7 @@
  *
  * A chain takes a pair of rows of the weights at a step, in the order that VDPBF16PS has; packed
  * depth ends with zero pairs, which change nothing. Sums may wait in the workspace between blocks
- * of depth, so that a block of a panel (16 KiB) stays in the first cache. */
+ * of depth, so that a block of a panel (24 KiB) stays in the first cache. */
 #include "device/cpu/avx512_bf16/avx512_bf16.h"
 #include "device/cpu/avx512_bf16/tail.h"
 
@@ -11,7 +11,7 @@
 enum {
     BLOCK_ROWS = 12,
     BLOCK_SUMS = BLOCK_ROWS * BF16_PANEL,
-    DEPTH_STEPS = 8,        /* steps of a depth block, at most */
+    DEPTH_STEPS = 12,       /* steps of a depth block, at most */
     CHUNK_BYTES = 512 << 10 /* packed rows that stay in the second cache */
 };
 
