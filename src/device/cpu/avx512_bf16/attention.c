@@ -235,6 +235,9 @@ PL_ALWAYS_INLINE void context_write(const head *h, size_t first_query, size_t ro
     }
 }
 
+/* Pairs of the last step of a depth. */
+static inline size_t last_pairs(size_t depth) { return ((depth - 1) % BF16_STEP + 2) / 2; }
+
 /* Up to sixteen queries against all keys of the text. */
 static void block_attend(head *h, size_t first_query, bf16_multiply multiply)
 {
@@ -253,7 +256,8 @@ static void block_attend(head *h, size_t first_query, bf16_multiply multiply)
             .step_b = 2 * h->key_steps * BF16_TILE_BYTES,
             .count = 2 * steps,
             .steps = h->groups,
-            .rows = rows});
+            .rows = rows,
+            .last_pairs = last_pairs(h->width)});
         chunk_weigh(h, rows, keys, step == 0);
         multiply(&(bf16_tiles){.sums = step == 0 ? h->context : h->part,
             .a = h->weights,
@@ -262,7 +266,8 @@ static void block_attend(head *h, size_t first_query, bf16_multiply multiply)
             .step_b = BF16_TILE_BYTES,
             .count = 2 * h->groups,
             .steps = steps,
-            .rows = rows});
+            .rows = rows,
+            .last_pairs = last_pairs(keys)});
         if (step > 0)
             context_add(h, rows);
     }

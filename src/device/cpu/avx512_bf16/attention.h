@@ -21,6 +21,7 @@ typedef struct bf16_tiles {
     const unsigned char *a, *b;
     size_t next_b, step_b; /* from b[i] to b[i + 1], and from step to step of it: bytes */
     size_t count, steps, rows;
+    size_t last_pairs; /* of the last step; beyond them a and b are zero */
 } bf16_tiles;
 
 typedef void (*bf16_multiply)(const bf16_tiles *t);

@@ -9,8 +9,9 @@ static void rows_multiply(const bf16_tiles *t, const unsigned char *a, const uns
     vf s[ROWS][2];
     for (int r = 0; r < ROWS; r++)
         s[r][0] = s[r][1] = vf_zero();
-    for (size_t step = 0; step < t->steps; step++, a += BF16_TILE_BYTES, b += t->step_b)
-        for (size_t pair = 0; pair < 16; pair++) {
+    for (size_t step = 0; step < t->steps; step++, a += BF16_TILE_BYTES, b += t->step_b) {
+        size_t pairs = step + 1 < t->steps ? 16 : t->last_pairs;
+        for (size_t pair = 0; pair < pairs; pair++) {
             __m512bh b0 = (__m512bh)_mm512_load_si512(b + pair * 64), b1 = (__m512bh)_mm512_load_si512(b + t->next_b + pair * 64);
 #pragma GCC unroll 8
             for (int r = 0; r < ROWS; r++) {
@@ -21,6 +22,7 @@ static void rows_multiply(const bf16_tiles *t, const unsigned char *a, const uns
                 s[r][1] = _mm512_dpbf16_ps(s[r][1], both, b1);
             }
         }
+    }
     for (int r = 0; r < ROWS; r++) {
         vf_store(sums + r * 16, s[r][0]);
         vf_store(sums + BF16_TILE_SUMS + r * 16, s[r][1]);
