@@ -311,6 +311,11 @@ typedef enum pl_role { PL_ROLE_TRAIN, PL_ROLE_EVALUATE } pl_role;
 /* Reads all examples of a role, training's first. Messages begin with `name` and the line. */
 PL_API pl_status pl_trainer_read(pl_trainer *trainer, pl_role role, const char *name, pl_examples next, void *self, pl_error *e);
 
+/* Before pl_trainer_plan, which then takes the plan saved by pl_trainer_json as it is, or fails with
+ * PL_NO_FIT where model, data or options are others. Not JSON or no plan: PL_BAD_INPUT. `file` must live
+ * as long as the trainer. */
+PL_API pl_status pl_trainer_load_plan(pl_trainer *trainer, const char *file, pl_error *e);
+
 /* As pl_plan_make, and the same questions to ask of the result. */
 PL_API pl_status pl_trainer_plan(pl_trainer *trainer, pl_error *e);
 PL_API bool pl_trainer_fits(const pl_trainer *trainer);

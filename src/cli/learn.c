@@ -191,6 +191,8 @@ pl_status cli_learn_prepare(cli_learn *l, cli_call *call, pl_error *e)
         return status;
     state_outside(l, o);
     status = pl_trainer_open(l->job.model, &l->job.options, &l->training, &l->trainer, e);
+    if (status == PL_OK && cli_given(o, OPT_PLAN))
+        status = pl_trainer_load_plan(l->trainer, o->values[OPT_PLAN].text, e);
     if (status == PL_OK)
         status = take_buffers(l, e);
     if (status == PL_OK && cli_given(o, OPT_DATA))

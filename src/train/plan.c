@@ -165,6 +165,12 @@ typedef struct search {
     bool second;
 } search;
 
+/* Is there a disk for what is spilled? */
+static bool affordable(const pl_step_request *r, const pl__step_costs *c)
+{
+    return !c->spill || (r->spill_folder && !r->spill_is_memory && c->spill <= r->spill_free);
+}
+
 /* Returns the bytes by which it stays below the limit: 0 if it does not. */
 static uint64_t consider(search *s, const pl_step_knobs *k, pl__step_costs *costs)
 {
@@ -173,7 +179,7 @@ static uint64_t consider(search *s, const pl_step_knobs *k, pl__step_costs *cost
     pl__step_measure(s->r, k, s->p, &c);
     *costs = c;
     pl_step_plan *o = s->out;
-    if (c.spill && (!s->r->spill_folder || s->r->spill_is_memory || c.spill > s->r->spill_free))
+    if (!affordable(s->r, &c))
         return 0;
     double t = seconds(s->r, k, s->p, &c, &read, &written);
     bool fits = c.peak <= s->r->limit;
@@ -327,6 +333,24 @@ pl_status pl_step_plan_make(const pl_step_request *r, pl_region *region, pl_step
     if (!s)
         s = pl__step_search(r, &p, out);
     return s ? s : make_ledger(r, &p, out, region, &out->ledger, e);
+}
+
+pl_status pl_step_plan_with(const pl_step_request *r, const pl_step_knobs *knobs, pl_region *region, pl_step_plan *out, pl_error *e)
+{
+    pl__parameters p;
+    pl__step_costs c;
+    pl_status s = pl__parameters_make(r, region, &p, e);
+    if (!s)
+        s = pl__step_search(r, &p, out);
+    if (s)
+        return s;
+    pl__step_measure(r, knobs, &p, &c);
+    out->fits = c.peak <= r->limit && affordable(r, &c);
+    out->knobs = *knobs;
+    out->peak = c.peak;
+    out->spill_bytes = c.spill;
+    out->seconds_per_step = seconds(r, knobs, &p, &c, &out->spill_read, &out->spill_written);
+    return make_ledger(r, &p, out, region, &out->ledger, e);
 }
 
 const char *pl__train_moment_name(unsigned moment)

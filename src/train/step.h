@@ -74,6 +74,9 @@ typedef struct pl_step_plan {
 /* Moments of the ledger: opening, loading, then forward, backward and update. Lines come from `region`. */
 pl_status pl_step_plan_make(const pl_step_request *r, pl_region *region, pl_step_plan *out, pl_error *e);
 
+/* The plan of these knobs, whose floor is the search's; fits as the request's limit and disk say. */
+pl_status pl_step_plan_with(const pl_step_request *r, const pl_step_knobs *knobs, pl_region *region, pl_step_plan *out, pl_error *e);
+
 /* ---- parameters by name, as transformers saves them ---- */
 typedef struct pl_parameter {
     const char *name; /* of the folder's tensor, or of the fresh head's as transformers names it */

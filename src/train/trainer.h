@@ -64,6 +64,14 @@ typedef struct pl__paths {
     char *parent, *out, *partial, *spill; /* from the system's memory; out and partial NULL: nothing is saved */
 } pl__paths;
 
+/* A plan read from a file: its knobs, and what work they were made for. */
+typedef struct pl__saved_plan {
+    const char *file; /* NULL: there is none */
+    pl_step_knobs knobs;
+    uint64_t limit, batch, batch_rows, longest, words, threads, shards, max_length;
+    char family[32], precision[8], isa[32];
+} pl__saved_plan;
+
 struct pl_trainer {
     const char *name; /* of the model, as the caller has it */
     pl_options options;
@@ -101,6 +109,7 @@ struct pl_trainer {
     pl_step_plan plan;
     uint64_t region_planned; /* bytes of region when the ledger was made */
     bool spill_is_memory, planned;
+    pl__saved_plan saved_plan;
     char *recipe_text; /* what a checkpoint must agree with */
     pl__learned learned;
     uint64_t checkpoint_bytes, output_bytes;
@@ -134,6 +143,9 @@ void pl__reader_free(pl_trainer *t);
 /* ---- trainer_plan.c ---- */
 void pl__work_lay_out(const pl_trainer *t, pl_carver *c, pl__work *w);
 uint64_t pl__most_rows(const pl_trainer *t); /* of a batch */
+
+/* ---- saved.c ---- */
+pl_status pl__saved_take(pl_trainer *t, pl_error *e); /* the plan is the saved one, or PL_NO_FIT */
 
 /* ---- batch.c: examples of the spool as the step wants them ---- */
 pl_status pl__batch_load(pl_trainer *t, const pl__set *set, const uint64_t *offsets, uint32_t texts, pl_batch *out, pl_error *e);

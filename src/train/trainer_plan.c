@@ -323,6 +323,10 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
     pl_status s = compute_in(t, r, o->precision == PL_PRECISION_BF16 ? PL_BF16 : PL_F32, e);
     if (!s)
         s = pl__limit_choose(o, &t->limit, t->reason, e);
+    if (!s && t->saved_plan.file && !o->memory) {
+        t->limit = t->saved_plan.limit;
+        snprintf(t->reason, sizeof t->reason, "of the saved plan");
+    }
     if (s)
         return s;
     r->limit = t->limit;
@@ -406,7 +410,7 @@ static pl_status make(pl_trainer *t, pl_error *e)
     if (!s)
         s = choose_precision(t, e);
     if (!s)
-        s = pl_step_plan_make(&t->request, &t->region, &t->plan, e);
+        s = t->saved_plan.file ? pl__saved_take(t, e) : pl_step_plan_make(&t->request, &t->region, &t->plan, e);
     return s ? s : check_disk(t, e);
 }
 

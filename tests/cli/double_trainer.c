@@ -98,6 +98,12 @@ pl_status pl_trainer_read(pl_trainer *t, pl_role role, const char *name, pl_exam
     }
 }
 
+pl_status pl_trainer_load_plan(pl_trainer *t, const char *file, pl_error *e)
+{
+    (void)t;
+    return pl_fail(e, PL_NO_FIT, "%s: made for another trainer", file);
+}
+
 pl_status pl_trainer_plan(pl_trainer *t, pl_error *e)
 {
     (void)t;

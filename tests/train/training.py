@@ -242,6 +242,41 @@ def recipe():
         fine(f"another {option} is refused by name", run.returncode == 2 and option.replace("_", "-").encode() in run.stderr, run.stderr)
 
 
+def with_data(*flags):
+    fixed = [x for k in ("--batch", "--max-length", "--threads") for x in (k, RECIPE[k])]
+    run = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", "--data", path("train.csv"), "--eval", path("eval.csv"), *fixed, *flags], capture_output=True)
+    return run.stdout
+
+
+@part
+def saved_plan():
+    free, floor = json.loads(with_data()), json.loads(with_data("--memory", "1MiB"))["floor_bytes"]
+    small = json.loads(with_data("--memory", str(floor)))
+    fine("two plans", free["knobs"] != small["knobs"], small["knobs"])
+    straight()
+
+    def run_with(text, **change):
+        with open(path("plan.json"), "w") as f:
+            f.write(text)
+        shutil.rmtree(path("planned"), ignore_errors=True)
+        return train("planned", plan=path("plan.json"), stats=path("stats.json"), **change)
+    for plan_ in (free, small):
+        run = run_with(json.dumps(plan_))
+        fine("a saved plan is run exactly, to the same bits", run.returncode == 0 and digest("planned") == digest("straight") and json.load(open(path("stats.json")))["knobs"] == plan_["knobs"], run.stderr)
+    fine("in a limit it fits", run_with(json.dumps(small), memory=str(floor + (1 << 20))).returncode == 0)
+    for what, code, need, text, change in (
+            ("for less memory", 4, b"plan again", json.dumps(small), {"memory": str(floor // 2)}),
+            ("for another batch", 4, b"--batch", json.dumps(small), {"batch": "4"}),
+            ("for other data", 4, b"made for", json.dumps(small), {"data": path("eval.csv")}),
+            ("that did not fit", 4, b"did not fit", with_data("--memory", "1MiB").decode(), {}),
+            ("that is no JSON", 3, b"plan.json", "{", {}),
+            ("without knobs", 3, b"knobs", "{}", {}),
+            ("with impossible knobs", 3, b"knobs", json.dumps({**small, "knobs": {**small["knobs"], "kept_layers": 99}}), {}),
+            ("with knobs of a wrong kind", 3, b"micro_rows", json.dumps({**small, "knobs": {**small["knobs"], "micro_rows": "many"}}), {})):
+        run = run_with(text, **change)
+        fine(f"a saved plan {what} is refused", run.returncode == code and need in run.stderr and not os.path.exists(path("planned")), run.stderr)
+
+
 @part
 def messages():
     def refused(what, content, code, *need, **change):
