@@ -117,7 +117,7 @@ struct pl_session {
     pl_os_watch *watch;
     pl_os_view view;
     uint64_t floor, foreign; /* foreign: held by the program around us when the session was opened */
-    _Atomic uint64_t asked; /* by pl_shrink: bytes + 1, taken by the running call; 0: nothing */
+    _Atomic uint64_t asked;  /* by pl_shrink: bytes + 1, taken by the running call; 0: nothing */
     _Atomic uint64_t limit, peak, bends;
 
     /* snapshot for progress */
