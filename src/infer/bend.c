@@ -63,24 +63,32 @@ pl_status pl_shrink(pl_session *s, uint64_t bytes)
     return PL_OK;
 }
 
+/* `peak`: what the plan in force may touch, or the one that would follow. */
+static void look(pl_session *s, uint64_t peak)
+{
+    pl_pressure pressure;
+    pl_process_memory own;
+    if (!pl_os_process_memory(&s->view, 0, &own)) /* first: what is touched meanwhile counts as taken, not as left */
+        return;
+    pl_os_watch_read(s->watch, &pressure);
+    uint64_t held = own.resident > s->foreign ? own.resident - s->foreign : 0;
+    pl_governor_look(&s->governor, &pressure, pl_min(held, peak), peak, pl_os_seconds());
+}
+
 bool pl__bend_wanted(pl_session *s)
 {
     uint64_t asked = atomic_exchange(&s->asked, 0);
-    if (asked)
+    if (asked) {
         pl_governor_ask(&s->governor, asked - 1);
+        look(s, pl_min(s->governor.limit, s->plan->peak)); /* what was asked for need not be there */
+    }
     return s->governor.limit != atomic_load(&s->limit);
 }
 
 void pl__bend_look(pl_session *s)
 {
-    pl_pressure pressure;
-    pl_process_memory own;
-    pl_os_watch_read(s->watch, &pressure);
-    if (!pl_os_process_memory(&s->view, 0, &own))
-        return;
-    uint64_t peak = atomic_load(&s->peak), held = own.resident > s->foreign ? own.resident - s->foreign : 0;
-    uint64_t limit = pl_governor_look(&s->governor, &pressure, pl_min(held, peak), peak, pl_os_seconds());
-    if (limit != atomic_load(&s->limit))
+    look(s, atomic_load(&s->peak));
+    if (s->governor.limit != atomic_load(&s->limit))
         pl_exec_stop(s->exec);
 }
 

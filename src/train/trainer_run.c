@@ -49,17 +49,19 @@ static void look_at_memory(void *self)
     pl_trainer *t = self;
     pl_pressure pressure;
     pl_process_memory own;
-    const pl_step_plan *now = pl_step_plan_now(t->step);
-    if (atomic_exchange(&t->shown_peak, now->peak) != now->peak)
-        pl_promise_change(t->promise, now->peak);
+    uint64_t peak = pl_step_plan_now(t->step)->peak;
+    if (atomic_exchange(&t->shown_peak, peak) != peak)
+        pl_promise_change(t->promise, peak);
     uint64_t asked = atomic_exchange(&t->asked, 0);
-    if (asked)
+    if (asked) {
         pl_governor_ask(&t->governor, asked - 1);
-    pl_os_watch_read(t->watch, &pressure);
-    if (!pl_os_process_memory(&t->view, 0, &own))
+        peak = pl_min(t->governor.limit, t->plan.peak); /* of the plan that follows: what was asked for need not be there */
+    }
+    if (!pl_os_process_memory(&t->view, 0, &own)) /* first: what is touched meanwhile counts as taken, not as left */
         return;
+    pl_os_watch_read(t->watch, &pressure);
     /* what is more than the plan belongs to the program around us */
-    uint64_t limit = pl_governor_look(&t->governor, &pressure, pl_min(own.resident, now->peak), now->peak, pl_os_seconds());
+    uint64_t limit = pl_governor_look(&t->governor, &pressure, pl_min(own.resident, peak), peak, pl_os_seconds());
     if (limit == atomic_load(&t->shown_limit))
         return;
     if (pl_step_shrink(t->step, limit) == PL_OK)
