@@ -2,7 +2,7 @@
 """A training that memory is taken away from, and one whose system calls fail.
 
 bends   `plimsoll shrink` in mid-run: within the size in a second, the bytes of an undisturbed run, told by -v and --stats
-taken   the machine has less from now on (as /proc/meminfo says): it goes on with less of itself, to the same bytes
+taken   (not under a sanitizer, whose own memory is in no plan) the machine has less from now on (as /proc/meminfo says): it goes on with less of itself, to the same bytes
 failing every allocation, open, read, write, fsync, rename and thread start fails once: a named error, no half-written OUT,
         the last checkpoint good: --resume goes on to the bytes of an undisturbed run"""
 import json
