@@ -80,7 +80,7 @@ void pl__least_by_path(const pl_os_view *view, long pid, pl__lines *scratch, pl_
 typedef struct pl__machine_memory {
     uint64_t total, available;
     uint64_t anonymous; /* UINT64_MAX: unknown */
-    bool restricted; /* only some NUMA nodes are allowed */
+    bool restricted;    /* only some NUMA nodes are allowed */
 } pl__machine_memory;
 /* meminfo: an open file, or -1 to open it. False if nothing can be read. */
 bool pl__machine_read(const pl_os_view *view, int meminfo, pl__lines *scratch, pl__machine_memory *out);
