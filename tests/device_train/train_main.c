@@ -63,7 +63,7 @@ static void product(table *t)
     void *packed = take(t->k->packed_bytes(columns, depth)), *workspace = take(t->t->gemm_tn_workspace(rows, depth));
     t->t->pack_rows(&(pl_pack_rows){.out = packed, .columns = columns, .depth = depth, .rows = depth, .in = b, .in_stride = columns});
     t->t->gemm_tn(
-        &(pl_gemm){.rows = rows, .columns = columns, .depth = depth, .a = a, .a_stride = rows, .b = packed, .c = c, .c_stride = columns, .last = true},
+        &(pl_gemm){.rows = rows, .columns = columns, .depth = depth, .a = a, .a_stride = rows, .b = packed, .c = c, .c_stride = columns, .last = true}, NULL,
         workspace, 0, (columns + t->k->panel - 1) / t->k->panel);
     out(c, rows * columns);
 }

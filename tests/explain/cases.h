@@ -28,6 +28,6 @@ typedef struct found {
 void explain_log(const char *log, size_t n, size_t piece, found *out);
 
 /* Writes what is wrong with `f` to `why` (empty: nothing); `lines`: line numbers count. */
-void case_check(const test_case *c, const found *f, bool lines, char *why, size_t capacity);
+void case_check(const test_case *t, const found *f, bool lines, char *why, size_t capacity);
 
 #endif

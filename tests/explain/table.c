@@ -16,7 +16,7 @@ typedef struct text {
 
 static void add(text *t, const char *s, size_t n)
 {
-    if (t->n + n + 1 > t->capacity) {
+    if (!t->s || t->n + n + 1 > t->capacity) {
         t->capacity = 2 * (t->n + n + 1);
         t->s = realloc(t->s, t->capacity);
         if (!t->s)
@@ -82,6 +82,7 @@ static void write_table(text *t)
 static text read_file(const char *path)
 {
     text t = {0};
+    add(&t, "", 0);
     char piece[4096];
     FILE *f = fopen(path, "rb");
     if (!f) {
@@ -94,6 +95,27 @@ static text read_file(const char *path)
     return t;
 }
 
+/* The page with today's table between its marks. */
+static bool page_make(text *new, const text *old)
+{
+    char *begin = strstr(old->s, begin_mark), *end = strstr(old->s, end_mark);
+    if (!begin || !end || end < begin)
+        return false;
+    add(new, old->s, (size_t)(begin - old->s) + sizeof begin_mark - 1);
+    write_table(new);
+    add_string(new, end);
+    return true;
+}
+
+static bool page_write(const char *path, const text *t)
+{
+    FILE *f = fopen(path, "wb");
+    if (f && fwrite(t->s, 1, t->n, f) == t->n && fclose(f) == 0)
+        return true;
+    perror(path);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     bool check = argc == 3 && strcmp(argv[1], "--check") == 0;
@@ -103,25 +125,16 @@ int main(int argc, char **argv)
     }
     const char *path = argv[argc - 1];
     text old = read_file(path), new = {0};
-    char *begin = strstr(old.s, begin_mark), *end = strstr(old.s, end_mark);
-    if (!begin || !end || end < begin) {
+    int result = 0;
+    if (!page_make(&new, &old)) {
         fprintf(stderr, "%s: the marks of the table are missing\n", path);
-        return 2;
-    }
-    add(&new, old.s, (size_t)(begin - old.s) + sizeof begin_mark - 1);
-    write_table(&new);
-    add_string(&new, end);
-    bool same = new.n == old.n &&memcmp(new.s, old.s, old.n) == 0;
-    if (check && !same)
-        fprintf(stderr, "%s: the table is not that of wordings.c; explain_table %s writes it\n", path, path);
-    if (!check && !same) {
-        FILE *f = fopen(path, "wb");
-        if (!f || fwrite(new.s, 1, new.n, f) != new.n || fclose(f) != 0) {
-            perror(path);
-            return 2;
-        }
+        result = 2;
+    } else if (new.n != old.n || memcmp(new.s, old.s, old.n) != 0) {
+        if (check)
+            fprintf(stderr, "%s: the table is not that of wordings.c; explain_table %s writes it\n", path, path);
+        result = check ? 1 : page_write(path, &new) ? 0 : 2;
     }
     free(old.s);
     free(new.s);
-    return check && !same;
+    return result;
 }

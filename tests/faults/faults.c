@@ -166,7 +166,7 @@ __attribute__((constructor)) static void read_environment(void)
     const char *fault = getenv("PLIMSOLL_FAULT");
     for (enum kind k = 0; fault && k < KIND_COUNT; k++) {
         size_t n = strlen(names[k]);
-        if (strncmp(fault, names[k], n) || fault[n] != ':')
+        if (strncmp(fault, names[k], n) != 0 || fault[n] != ':')
             continue;
         char *end;
         fault_number = (uint32_t)strtoul(fault + n + 1, &end, 10);

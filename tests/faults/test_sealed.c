@@ -34,6 +34,7 @@ void *__libc_calloc(size_t a, size_t b);
 void *__libc_realloc(void *p, size_t n);
 void *__libc_memalign(size_t alignment, size_t n);
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library names its own __size */
 EXPORT void *malloc(size_t n)
 {
     note();
@@ -66,6 +67,7 @@ EXPORT void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t o
     long p = syscall(SYS_mmap, at, n, protection, flags, fd, offset);
     return (void *)p;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 typedef struct texts {
     const char *const *list;

@@ -22,16 +22,17 @@ static void add(header *h, uint64_t rows, uint64_t columns, const char *format, 
 static void add(header *h, uint64_t rows, uint64_t columns, const char *format, ...)
 {
     uint64_t bytes = 4 * rows * (columns ? columns : 1);
+    fputs(h->begun ? ",\"" : "{\"", h->out);
     va_list args;
     va_start(args, format);
-    fputs(h->begun ? ",\"" : "{\"", h->out);
     vfprintf(h->out, format, args);
     va_end(args);
     fprintf(h->out, "\":{\"dtype\":\"F32\",\"shape\":[%llu", (unsigned long long)rows);
     if (columns)
         fprintf(h->out, ",%llu", (unsigned long long)columns);
-    fprintf(h->out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)h->at, (unsigned long long)(h->at + bytes));
+    uint64_t begin = h->at;
     h->at += bytes;
+    fprintf(h->out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin, (unsigned long long)h->at);
     h->begun = true;
 }
 
