@@ -15,6 +15,7 @@ typedef struct pl__store {
     uint64_t skipped[PL__WHATS]; /* elements of the store that come before its first one */
     uint64_t here[PL__WHATS];    /* elements in memory; those behind them are in the file */
     int file;                    /* -1: nothing is spilled */
+    uint64_t file_bytes;         /* its size, which never changes */
 } pl__store;
 /* Elements of the store; the resident ones are copied. PL_MACHINE when the disk fails or is full. */
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e);
@@ -27,7 +28,7 @@ static inline float *pl__store_at(const pl__store *s, pl__what what, uint64_t fi
 }
 uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_layout *l, uint64_t at[PL__WHATS]);
 uint64_t pl__resident_state(const pl_step_knobs *k, uint64_t learned); /* elements of each moment that stay in memory */
-pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error *e);
+pl_status pl__spill_open(const char *folder, uint64_t bytes, pl__store *s, pl_error *e);
 
 /* ---- a micro-batch of the batch at hand ---- */
 typedef struct pl__micro {

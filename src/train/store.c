@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error *e)
+enum { PAGE = 4096 };
+
+pl_status pl__spill_open(const char *folder, uint64_t bytes, pl__store *s, pl_error *e)
 {
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)) {
@@ -21,19 +24,22 @@ pl_status pl__spill_open(const char *folder, uint64_t bytes, int *file, pl_error
     }
     if (fd < 0)
         return pl_fail(e, PL_MACHINE, "%s: no spill file can be made: %s; --spill names another folder", folder, strerror(errno));
-    if (posix_fallocate(fd, 0, (off_t)bytes) == ENOSPC) {
+    int error = posix_fallocate(fd, 0, (off_t)bytes);
+    if (error && error != ENOSPC) /* a file system that cannot set blocks aside: the size at least */
+        error = ftruncate(fd, (off_t)bytes) ? errno : 0;
+    if (error) {
         close(fd);
         char size[32];
-        return pl_fail(
-            e, PL_MACHINE, "%s: the file system has no room for %s of spilled state; --spill names another folder", folder, pl_bytes_text(bytes, size));
+        return pl_fail(e, PL_MACHINE, "%s: the file system has no room for %s of spilled state: %s; --spill names another folder", folder,
+            pl_bytes_text(bytes, size), strerror(error));
     }
-    *file = fd;
+    s->file = fd;
+    s->file_bytes = bytes;
     return PL_OK;
 }
 
 uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_layout *l, uint64_t at[PL__WHATS])
 {
-    enum { PAGE = 4096 };
     uint64_t learned = p->elements - p->learn_first, end = 0, state = learned - pl__resident_state(k, learned);
     const struct {
         bool spilled;
@@ -50,12 +56,26 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
         at[i] = end;
         end += parts[i].spilled ? pl_round_up(parts[i].bytes, PAGE) : 0;
     }
-    return end;
+    return end ? end + PAGE : 0; /* the last page is never written, see check_size */
 }
 
 uint64_t pl__resident_state(const pl_step_knobs *k, uint64_t learned) { return !k->spill_state ? learned : learned / PL_STATE_PARTS * k->resident_state; }
 
 static pl_status disk_failed(const char *what, pl_error *e) { return pl_fail(e, PL_MACHINE, "spill file: %s: %s", what, strerror(errno)); }
+
+/* Whoever cuts the file off behind our back leaves holes that read as zeros once something behind them
+ * is written. No write of ours reaches its end, so what was cut once never has its size again: looking
+ * behind each transfer misses nothing that was used. */
+static pl_status check_size(const pl__store *s, pl_error *e)
+{
+    struct stat st;
+    if (fstat(s->file, &st) != 0)
+        return disk_failed("cannot be examined", e);
+    if ((uint64_t)st.st_size != s->file_bytes)
+        return pl_fail(e, PL_MACHINE, "spill file: has %llu bytes instead of %llu: somebody else changed it while it was in use",
+            (unsigned long long)st.st_size, (unsigned long long)s->file_bytes);
+    return PL_OK;
+}
 
 static pl_status file_get(const pl__store *s, uint64_t at, char *to, uint64_t left, pl_error *e)
 {
@@ -63,6 +83,8 @@ static pl_status file_get(const pl__store *s, uint64_t at, char *to, uint64_t le
         ssize_t n = pread(s->file, to, left, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n == 0 && check_size(s, e) != PL_OK)
+            return PL_MACHINE;
         if (n <= 0) {
             errno = n ? errno : EIO;
             return disk_failed("cannot be read", e);
@@ -71,7 +93,7 @@ static pl_status file_get(const pl__store *s, uint64_t at, char *to, uint64_t le
         at += (uint64_t)n;
         left -= (uint64_t)n;
     }
-    return PL_OK;
+    return check_size(s, e);
 }
 
 static pl_status file_set(const pl__store *s, uint64_t at, const char *from, uint64_t left, pl_error *e)
@@ -88,7 +110,7 @@ static pl_status file_set(const pl__store *s, uint64_t at, const char *from, uin
         at += (uint64_t)n;
         left -= (uint64_t)n;
     }
-    return PL_OK;
+    return check_size(s, e);
 }
 
 /* Of elements [at, at + count) behind the skipped ones: how many are in memory. */
