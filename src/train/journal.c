@@ -1,5 +1,6 @@
 #include "train/journal.h"
 
+#include "train/digest.h"
 #include "train/files.h"
 
 #include <assert.h>
@@ -20,15 +21,28 @@ void pl__journal_close(pl__journal *j)
     j->file = -1;
 }
 
+/* An entry in the file, with XXH64 of it; its number is the seed. */
+typedef struct line {
+    pl__entry entry;
+    uint64_t sum;
+} line;
+
 pl_status pl__journal_add(pl__journal *j, const pl__entry *entry, pl_error *e)
 {
-    pl_status s = pl__write_at(j->file, j->count * sizeof *entry, entry, sizeof *entry, j->folder, what, e);
+    line x = {*entry, pl__digest_of(entry, sizeof *entry, j->count)};
+    pl_status s = pl__write_at(j->file, j->count * sizeof x, &x, sizeof x, j->folder, what, e);
     j->count += s ? 0 : 1;
     return s;
 }
 
 pl_status pl__journal_get(const pl__journal *j, uint64_t index, pl__entry *out, pl_error *e)
 {
+    line x = {0};
     assert(index < j->count);
-    return pl__read_at(j->file, index * sizeof *out, out, sizeof *out, j->folder, what, e);
+    pl_status s = pl__read_at(j->file, index * sizeof x, &x, sizeof x, j->folder, what, e);
+    if (!s && x.sum != pl__digest_of(&x.entry, sizeof x.entry, index))
+        s = pl_fail(e, PL_MACHINE, "%s: %s: line %llu: somebody else changed it while it was in use, or the disk is failing", j->folder, what,
+            (unsigned long long)index);
+    *out = x.entry;
+    return s;
 }

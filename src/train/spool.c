@@ -3,9 +3,11 @@
 
 #include "train/files.h"
 
-#include <assert.h>
 #include <string.h>
 #include <unistd.h>
+
+static const char what[] = "the tokenised data";
+enum { SUM = sizeof(uint64_t) };
 
 pl_status pl__spool_open(pl__spool *s, const char *folder, uint32_t vocabulary, char *buffer, size_t capacity, pl_error *e)
 {
@@ -22,7 +24,7 @@ void pl__spool_close(pl__spool *s)
 
 pl_status pl__spool_flush(pl__spool *s, pl_error *e)
 {
-    pl_status st = pl__write_at(s->file, s->end - s->used, s->buffer, s->used, s->folder, "the tokenised data", e);
+    pl_status st = pl__write_at(s->file, s->end - s->used, s->buffer, s->used, s->folder, what, e);
     s->used = 0;
     return st;
 }
@@ -30,6 +32,7 @@ pl_status pl__spool_flush(pl__spool *s, pl_error *e)
 static pl_status put(pl__spool *s, const void *bytes, size_t n, pl_error *e)
 {
     const char *from = bytes;
+    pl__digest_add(&s->sum, bytes, n);
     while (n > 0) {
         size_t part = pl_min(n, s->capacity - s->used);
         memcpy(s->buffer + s->used, from, part);
@@ -76,6 +79,12 @@ static pl_status put_runs(pl__spool *s, const uint8_t *types, uint32_t tokens, p
     return st;
 }
 
+static pl_status put_sum(pl__spool *s, pl_error *e)
+{
+    uint64_t sum = pl__digest_value(&s->sum);
+    return put(s, &sum, sizeof sum, e);
+}
+
 static pl_status put_label(pl__spool *s, const pl_label *l, pl_error *e)
 {
     uint32_t head = (uint32_t)l->bytes << 1 | l->name;
@@ -109,8 +118,9 @@ pl_status pl__spool_write(pl__spool *s, const pl_example *x, const uint32_t *ids
     for (uint32_t i = 0; i < tokens; r.runs++)
         i += run_at(types, i, tokens);
     r.label_bytes = (uint32_t)label_bytes;
-    r.bytes = (uint32_t)(sizeof r + (uint64_t)tokens * s->id_bytes + r.runs * sizeof(uint32_t) + label_bytes);
+    r.bytes = (uint32_t)(sizeof r + (uint64_t)tokens * s->id_bytes + r.runs * sizeof(uint32_t) + label_bytes + SUM);
     s->longest = pl_max(s->longest, r.bytes);
+    pl__digest_start(&s->sum, s->end);
     pl_status st = put(s, &r, sizeof r, e);
     if (!st)
         st = put_ids(s, ids, tokens, e);
@@ -118,20 +128,45 @@ pl_status pl__spool_write(pl__spool *s, const pl_example *x, const uint32_t *ids
         st = put_runs(s, types, tokens, e);
     for (size_t i = 0; i < x->label_count && !st; i++)
         st = put_label(s, &x->labels[i], e);
+    if (!st)
+        st = put_sum(s, e);
     if (!st && s->digest)
         add_digest(s, x, ids, types, tokens);
     return st;
 }
 
+static pl_status changed(const pl__spool *s, uint64_t offset, pl_error *e)
+{
+    return pl_fail(
+        e, PL_MACHINE, "%s: %s: byte %llu: somebody else changed it while it was in use, or the disk is failing", s->folder, what, (unsigned long long)offset);
+}
+
+pl_status pl__spool_measure(const pl__spool *s, uint64_t offset, uint32_t *bytes, pl_error *e)
+{
+    pl__record head;
+    if (offset >= s->end || s->end - offset < sizeof head)
+        return changed(s, offset, e);
+    pl_status st = pl__read_at(s->file, offset, &head, sizeof head, s->folder, what, e);
+    if (!st && (head.bytes < sizeof head + SUM || head.bytes > pl_min(s->longest, s->end - offset)))
+        st = changed(s, offset, e);
+    *bytes = st ? 0 : head.bytes;
+    return st;
+}
+
 pl_status pl__spool_read(const pl__spool *s, uint64_t offset, char *memory, pl__example *out, pl_error *e)
 {
-    assert(offset < s->end);
-    size_t n = pl_min(s->longest, s->end - offset);
-    pl_status st = pl__read_at(s->file, offset, memory, n, s->folder, "the tokenised data", e);
+    uint64_t sum, n = offset < s->end ? pl_min(s->longest, s->end - offset) : 0;
+    if (n < sizeof out->head + SUM)
+        return changed(s, offset, e);
+    pl_status st = pl__read_at(s->file, offset, memory, n, s->folder, what, e);
     if (st)
         return st;
     memcpy(&out->head, memory, sizeof out->head);
-    assert(out->head.bytes <= n);
+    if (out->head.bytes < sizeof out->head + SUM || out->head.bytes > n)
+        return changed(s, offset, e);
+    memcpy(&sum, memory + out->head.bytes - SUM, SUM);
+    if (sum != pl__digest_of(memory, out->head.bytes - SUM, offset))
+        return changed(s, offset, e);
     out->ids = memory + sizeof out->head;
     out->runs = out->ids + (size_t)out->head.tokens * s->id_bytes;
     out->labels = out->runs + (size_t)out->head.runs * sizeof(uint32_t);

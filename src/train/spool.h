@@ -1,5 +1,7 @@
 /* The examples, tokenised once, in an unnamed file: nothing of them stays in memory but where each
- * begins. A record is its head, the token ids, the runs of equal token types, the labels' texts. */
+ * begins. A record is its head, the token ids, the runs of equal token types, the labels' texts, and
+ * XXH64 of all that, with its place in the file as seed: whoever opens the file through /proc and
+ * changes it is noticed. */
 #ifndef PL_TRAIN_SPOOL_H
 #define PL_TRAIN_SPOOL_H
 
@@ -28,6 +30,7 @@ typedef struct pl__spool {
     char *buffer;       /* [capacity] of the writer */
     size_t used, capacity;
     pl__digest *digest; /* of what is written, without lines; NULL: none */
+    pl__digest sum;     /* of the record being written */
 } pl__spool;
 
 /* An unnamed file in `folder`. PL_MACHINE names the folder. */
@@ -38,6 +41,8 @@ pl_status pl__spool_write(pl__spool *s, const pl_example *x, const uint32_t *ids
 pl_status pl__spool_flush(pl__spool *s, pl_error *e);
 /* The record at `offset`, which must hold the beginning of one; `memory` holds `longest` bytes. */
 pl_status pl__spool_read(const pl__spool *s, uint64_t offset, char *memory, pl__example *out, pl_error *e);
+/* The bytes of the record at `offset`, by its head alone: reading it at the end shows whether that was true. */
+pl_status pl__spool_measure(const pl__spool *s, uint64_t offset, uint32_t *bytes, pl_error *e);
 
 uint32_t pl__example_id(const pl__spool *s, const pl__example *x, uint32_t i);
 void pl__example_types(const pl__example *x, uint8_t *out); /* [tokens] */
