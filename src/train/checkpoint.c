@@ -2,11 +2,12 @@
 #include "train/blocks.h"
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char stem[] = "checkpoint", file[] = "training.state";
-enum { VERSION = 1, MOST_KEPT = 1024, MOST_ENTRIES = 1 << 30 };
+enum { VERSION = 2, MOST_KEPT = 1024 };
 
 typedef struct head {
     char magic[16];
@@ -148,16 +149,52 @@ pl_status pl__checkpoint_save(pl_trainer *t, pl_error *e)
 
 /* ---- reading ---- */
 
-static pl_status check_head(const pl_trainer *t, const head *h, uint64_t number, const char *path, pl_error *e)
+/* Checksums show damage; they do not show that a file is what this training wrote. */
+static pl_status check_head(const head *h, uint64_t number, const char *path, pl_error *e)
 {
     if (memcmp(h->magic, magic, sizeof magic) != 0)
         return pl_fail(e, PL_BAD_INPUT, "%s: is no checkpoint of plimsoll", path);
     if (h->version != VERSION || h->entry_bytes != sizeof(pl__entry))
         return pl_fail(e, PL_BAD_INPUT, "%s: was written by another version of plimsoll", path);
-    if (h->progress.step != number || h->recipe[sizeof h->recipe - 1] || h->entries > MOST_ENTRIES || h->learned > UINT64_MAX / 64)
+    if (h->progress.step != number)
         return pl_fail(e, PL_BAD_INPUT, "%s: is the checkpoint of step %llu, not %llu", path, (unsigned long long)h->progress.step, (unsigned long long)number);
-    (void)t;
+    if (h->recipe[sizeof h->recipe - 1])
+        return pl_fail(e, PL_BAD_INPUT, "%s: its recipe has no end", path);
     return PL_OK;
+}
+
+static bool between(uint64_t least, uint64_t x, uint64_t most) { return x >= least && x <= most; }
+
+/* What no training of this recipe can have come to; NULL: nothing. `ended` is read as the byte that it is. */
+static const char *impossible(const pl_trainer *t, const head *h)
+{
+    const pl__progress *g = &h->progress;
+    const pl__set *set = &t->sets[PL_ROLE_TRAIN];
+    const pl_training *r = &t->recipe;
+    uint64_t epochs = g->step / t->schedule.per_epoch, evaluations = t->sets[PL_ROLE_EVALUATE].name ? epochs + 1 : 0;
+    unsigned char ended;
+    memcpy(&ended, &g->ended, 1);
+    if (!between(1, g->step, t->schedule.steps))
+        return "the number of its step";
+    if (g->loss_steps != g->step % r->log_every || !isfinite(g->loss_sum) || !isfinite(g->total_loss))
+        return "the sum of its losses";
+    if (!between(epochs * set->examples, g->texts, (epochs + 1) * set->examples) || !between(epochs * set->tokens, g->tokens, (epochs + 1) * set->tokens))
+        return "the number of its texts";
+    if (g->evaluated > g->step || g->best_step > g->evaluated || g->worse > evaluations || (g->evaluated && !evaluations) || !isfinite(g->best_value))
+        return "its evaluation";
+    if (ended != (r->early_stopping && g->worse >= r->early_stopping))
+        return "its end";
+    if (!between(g->step / r->log_every, h->entries, g->step / r->log_every + evaluations))
+        return "the length of its log";
+    if (h->learned != t->learned.count || h->first != t->learned.first)
+        return "how many numbers it learns";
+    return NULL;
+}
+
+static pl_status check_progress(const pl_trainer *t, const head *h, const char *path, pl_error *e)
+{
+    const char *what = impossible(t, h);
+    return what ? pl_fail(e, PL_BAD_INPUT, "%s: %s cannot be, it does not come from this training", path, what) : PL_OK;
 }
 
 static pl_status read_head(pl_trainer *t, uint64_t number, char *block, pl__block_reader *r, char **path, head *h, pl_error *e)
@@ -166,25 +203,54 @@ static pl_status read_head(pl_trainer *t, uint64_t number, char *block, pl__bloc
     pl_status s = *path ? pl__blocks_open(r, *path, h, sizeof *h, block, e) : PL_MACHINE;
     if (s)
         return s;
-    s = check_head(t, h, number, *path, e);
+    s = check_head(h, number, *path, e);
     if (s)
         pl__blocks_close(r);
     return s;
 }
 
-static pl_status get_journal(pl_trainer *t, pl__block_reader *r, uint64_t entries, pl_error *e)
+static bool follows(const pl_trainer *t, const pl__entry *x, uint64_t last, uint64_t step)
+{
+    const char *names[PL__MOST_FIGURES];
+    uint32_t figures = x->kind == PL__ENTRY_LOSS ? 3 : x->kind == PL__ENTRY_EVALUATION ? (uint32_t)pl__figure_names(t, names) : 0;
+    return figures > 0 && x->count == figures && x->step > 0 && between(last, x->step, step) && x->epoch == pl__schedule_epoch(&t->schedule, x->step);
+}
+
+static pl_status get_journal(pl_trainer *t, pl__block_reader *r, const head *h, pl_error *e)
 {
     pl_status s = PL_OK;
+    uint64_t last = 0;
     t->journal.count = 0;
-    for (uint64_t i = 0; i < entries && !s; i++) {
+    for (uint64_t i = 0; i < h->entries && !s; i++) {
         pl__entry entry;
         s = pl__blocks_get(r, &entry, sizeof entry);
-        if (!s && entry.count > PL_COUNT(entry.values))
-            s = pl_fail(e, PL_BAD_INPUT, "%s: line %llu of its log is none", r->path, (unsigned long long)i);
+        if (!s && !follows(t, &entry, last, h->progress.step))
+            s = pl_fail(e, PL_BAD_INPUT, "%s: line %llu of its log cannot be, it does not come from this training", r->path, (unsigned long long)i);
+        last = entry.step;
         if (!s)
             s = pl__journal_add(&t->journal, &entry, e);
     }
     return s;
+}
+
+static const char *tensor_of(const pl_trainer *t, uint64_t element)
+{
+    for (size_t i = 0; i < pl_step_parameters(t->step); i++) {
+        const pl_parameter *p = pl_step_parameter(t->step, i);
+        if (element - p->first < p->count)
+            return p->name;
+    }
+    return "a tensor";
+}
+
+/* Numbers that a step leaves: finite, and no square below zero. */
+static pl_status check_numbers(const pl_trainer *t, int what, uint64_t first, const float *x, uint64_t n, const char *path, pl_error *e)
+{
+    static const char *const whats[] = {"a weight", "a first moment", "a second moment"};
+    for (uint64_t i = 0; i < n; i++)
+        if (!isfinite(x[i]) || (what == 2 && x[i] < 0))
+            return pl_fail(e, PL_BAD_INPUT, "%s: %s of %s is %g", path, whats[what], tensor_of(t, first + i), (double)x[i]);
+    return PL_OK;
 }
 
 static pl_status get_store(pl_trainer *t, pl__block_reader *r, pl_error *e)
@@ -194,10 +260,12 @@ static pl_status get_store(pl_trainer *t, pl__block_reader *r, pl_error *e)
     pl_status s = PL_OK;
     for (int what = 0; what < 3; what++)
         for (uint64_t at = 0; at < t->learned.count && !s; at += CHUNK) {
-            uint64_t n = pl_min(CHUNK, t->learned.count - at);
+            uint64_t n = pl_min(CHUNK, t->learned.count - at), first = t->learned.first + at;
             s = pl__blocks_get(r, chunk, n * sizeof *chunk);
             if (!s)
-                s = pl_step_set(t->step, what, t->learned.first + at, n, chunk, e);
+                s = check_numbers(t, what, first, chunk, n, r->path, e);
+            if (!s)
+                s = pl_step_set(t->step, what, first, n, chunk, e);
         }
     return s;
 }
@@ -212,15 +280,14 @@ static pl_status load_one(pl_trainer *t, uint64_t number, head *h, pl_error *e)
         return s;
     }
     s = pl__recipe_compare(h->recipe, t->recipe_text, path, e);
-    if (!s && (h->learned != t->learned.count || h->first != t->learned.first))
-        s = pl_fail(e, PL_BAD_INPUT, "%s: holds %llu numbers that learn, the model has %llu", path, (unsigned long long)h->learned,
-            (unsigned long long)t->learned.count);
+    if (!s)
+        s = check_progress(t, h, path, e);
     if (!s)
         s = pl__blocks_expect(&r, rest_of(h));
     if (!s && h->progress.best_step)
         s = pl__best_check(t, h->progress.best_step, e);
     if (!s)
-        s = get_journal(t, &r, h->entries, e);
+        s = get_journal(t, &r, h, e);
     if (!s)
         s = get_store(t, &r, e);
     pl__blocks_close(&r);
@@ -248,6 +315,8 @@ static pl_status try_all(pl_trainer *t, use f, bool tell, bool *found, pl_error 
             s = one;
             if (e)
                 *e = inner;
+            if (one == PL_MACHINE && i + 1 < count)
+                pl_hint(e, "without %s/%s-%llu it goes on from an older one", t->paths.partial, stem, (unsigned long long)numbers[i]);
         } else if (!*found) {
             if (!first.status)
                 first = inner;
@@ -273,6 +342,8 @@ static pl_status look_at(pl_trainer *t, uint64_t number, head *h, pl_error *e)
     if (!s) {
         pl__blocks_close(&r);
         s = pl__recipe_compare(h->recipe, t->recipe_text, path, e);
+        if (!s)
+            s = check_progress(t, h, path, e);
     }
     free(block);
     pl__path_free(path);
