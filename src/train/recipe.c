@@ -31,28 +31,54 @@ static void real(text *t, const char *option, double value)
 static void whole(text *t, const char *option, uint64_t value) { line(t, option, "%llu", (unsigned long long)value); }
 static void digest(text *t, const char *option, uint64_t value) { line(t, option, "%016llx", (unsigned long long)value); }
 
-/* The beginning of every tensor, with names and shapes: two models that share all of that are one. */
+/* What the model computes: two folders may have the same tensors and other heads or another epsilon. */
+static void digest_operators(const pl_trainer *t, pl__digest *d)
+{
+    const pl_model *m = &t->model;
+    uint32_t facts[] = {m->positions.first, m->layers, (uint32_t)t->labels.problem, t->labels.count};
+    pl__digest_add(d, m->family, strlen(m->family) + 1);
+    pl__digest_add(d, facts, sizeof facts);
+    for (size_t i = 0; i < m->operator_count; i++) {
+        const pl_operator *op = &m->operators[i];
+        uint32_t numbers[] = {(uint32_t)op->kind, (uint32_t)op->act, (uint32_t)op->pooling, op->column, op->head_width};
+        pl__digest_add(d, numbers, sizeof numbers);
+        pl__digest_add(d, &op->scalar, sizeof op->scalar);
+    }
+    for (uint32_t i = 0; i < t->labels.count; i++)
+        pl__digest_add(d, t->labels.names[i], strlen(t->labels.names[i]) + 1);
+}
+
+static pl_status digest_tensor(const pl_folder *f, const pl_tensor_view *v, char *block, size_t room, pl__digest *d, pl_error *e)
+{
+    uint64_t facts[] = {(uint64_t)v->type, v->rank, v->bytes};
+    pl_status s = PL_OK;
+    pl__digest_add(d, v->name, strlen(v->name) + 1);
+    pl__digest_add(d, facts, sizeof facts);
+    pl__digest_add(d, v->shape, v->rank * sizeof *v->shape);
+    for (uint64_t at = 0; at < v->bytes && !s; at += room) {
+        size_t n = pl_min(room, v->bytes - at);
+        s = pl_folder_read(f, v->file, v->offset + at, block, n, e);
+        pl__digest_add(d, block, s ? 0 : n);
+    }
+    return s;
+}
+
+/* Every byte of every tensor: what does not learn is read from the folder again when going on. */
 static pl_status digest_model(pl_trainer *t, uint64_t *out, pl_error *e)
 {
-    enum { HEAD = 4096 };
+    enum { BLOCK = 64 << 10 };
     const pl_folder *f = t->reading.folder;
+    const pl_memory *memory = pl_memory_system();
     pl__digest d;
     pl__digest_start(&d, 0);
-    char *block = malloc(HEAD);
+    digest_operators(t, &d);
+    char *block = memory->take(memory->self, BLOCK);
     if (!block)
-        return pl_fail_no_memory(e, HEAD, "the model's digest");
+        return pl_fail_no_memory(e, BLOCK, "the model's digest");
     pl_status s = PL_OK;
-    for (size_t i = 0; i < pl_folder_tensors(f) && !s; i++) {
-        const pl_tensor_view *v = pl_folder_tensor_at(f, i);
-        uint64_t facts[] = {(uint64_t)v->type, v->rank, v->bytes};
-        size_t n = pl_min(HEAD, v->bytes);
-        s = pl_folder_read(f, v->file, v->offset, block, n, e);
-        pl__digest_add(&d, v->name, strlen(v->name) + 1);
-        pl__digest_add(&d, facts, sizeof facts);
-        pl__digest_add(&d, v->shape, v->rank * sizeof *v->shape);
-        pl__digest_add(&d, block, s ? 0 : n);
-    }
-    free(block);
+    for (size_t i = 0; i < pl_folder_tensors(f) && !s; i++)
+        s = digest_tensor(f, pl_folder_tensor_at(f, i), block, BLOCK, &d, e);
+    memory->give(memory->self, block, BLOCK);
     *out = pl__digest_value(&d);
     return s;
 }
@@ -121,10 +147,17 @@ pl_status pl__recipe_text(pl_trainer *t, char **out, pl_error *e)
 
 /* ---- comparing ---- */
 
+/* The next of such lines; those of a file may lack the last line's end. */
+static const char *behind(const char *at)
+{
+    at += strcspn(at, "\n");
+    return *at ? at + 1 : at;
+}
+
 /* The value of an option in such lines, or an empty one. */
 static const char *value_of(const char *lines, const char *option, size_t n, size_t *bytes)
 {
-    for (const char *at = lines; *at; at += strcspn(at, "\n") + 1)
+    for (const char *at = lines; *at; at = behind(at))
         if (strncmp(at, option, n) == 0 && at[n] == '=') {
             *bytes = strcspn(at + n + 1, "\n");
             return at + n + 1;
@@ -146,13 +179,13 @@ static pl_status refuse(const char *where, const char *option, size_t n, const c
 
 pl_status pl__recipe_compare(const char *saved, const char *now, const char *where, pl_error *e)
 {
-    for (const char *at = now; *at; at += strcspn(at, "\n") + 1) {
+    for (const char *at = now; *at; at = behind(at)) {
         size_t n = strcspn(at, "="), a, b;
         const char *mine = value_of(now, at, n, &a), *theirs = value_of(saved, at, n, &b);
         if (a != b || memcmp(mine, theirs, a) != 0)
             return refuse(where, at, n, theirs, b, mine, a, e);
     }
-    for (const char *at = saved; *at; at += strcspn(at, "\n") + 1) { /* an option that is not given now */
+    for (const char *at = saved; *at; at = behind(at)) { /* an option that is not given now */
         size_t n = strcspn(at, "="), a, b;
         const char *theirs = value_of(saved, at, n, &b);
         value_of(now, at, n, &a);
