@@ -58,6 +58,9 @@ uint64_t pl__virtual_bytes(const pl_plan *plan);
 
 enum { PL__STACK_BYTES = 64 << 10 };
 
+/* What a program depends on: a saved plan for another model must not run. */
+uint64_t pl__model_digest(const pl_model *m);
+
 /* Fixed parts of the window, and what it keeps a row and a text of a pass. */
 typedef struct pl__window_sizes {
     uint64_t fixed, row, text;

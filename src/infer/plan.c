@@ -109,8 +109,7 @@ static uint64_t mix(uint64_t digest, const void *bytes, size_t n)
     return digest;
 }
 
-/* What a program depends on: a saved plan for another model must not run. */
-static uint64_t digest_of(const pl_model *m)
+uint64_t pl__model_digest(const pl_model *m)
 {
     uint64_t d = mix(0xcbf29ce484222325u, m->family, strlen(m->family));
     d = mix(d, &m->task, sizeof m->task);
@@ -205,7 +204,7 @@ static pl_status begin(const char *model, const pl_options *o, pl_plan **out, pl
     s = open_model(p, model, o, e);
     if (s)
         return s;
-    p->digest = digest_of(&p->model);
+    p->digest = pl__model_digest(&p->model);
     const char *runtime = o->environment ? o->environment->runtime_folder : NULL;
     if (runtime && !(p->runtime_folder = pl_region_string(&p->region, runtime, strlen(runtime))))
         return pl_fail_no_memory(e, strlen(runtime), "the plan");

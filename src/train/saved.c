@@ -73,7 +73,11 @@ static pl_status read_saved(const char *file, const json_t *root, pl__saved_plan
         return no_plan(file, "model", e);
     pl_status s = whole(d, "limit_bytes", INT64_MAX, &p->limit, e);
     if (!s)
+        s = whole(d, "peak_bytes", INT64_MAX, &p->peak, e);
+    if (!s)
         s = word(model, "family", p->family, sizeof p->family, e);
+    if (!s)
+        s = word(model, "digest", p->digest, sizeof p->digest, e);
     if (!s)
         s = read_knobs(knobs, p, e);
     if (!s && json_is_false(json_object_get(root, "fits")))
@@ -126,7 +130,11 @@ static pl_status same_work(const pl_trainer *t, pl_error *e)
         {"--shards", p->shards, r->recipe.shards}, {"--threads", p->threads, r->threads}, {"tokens in a step", p->batch_rows, r->batch_rows},
         {"words in the data", p->words, r->used_count}};
     const char *precision = pl_trainer_precision(t) == PL_PRECISION_BF16 ? "bf16" : "f32";
+    char digest[24];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)pl__model_digest(&t->model));
     pl_status s = differs_in_name(p->file, "the family", p->family, t->model.family, e);
+    if (!s && strcmp(p->digest, digest) != 0)
+        s = pl_fail(e, PL_NO_FIT, "%s: made for another model of this family, or for other labels; plan again", p->file);
     if (!s)
         s = differs_in_name(p->file, "--precision", p->precision, precision, e);
     if (!s)
@@ -154,6 +162,8 @@ pl_status pl__saved_take(pl_trainer *t, pl_error *e)
     if (s)
         return s;
     char needs[32], limit[32];
+    if (t->plan.peak != p->peak)
+        return pl_fail(e, PL_NO_FIT, "%s: made for other data, other options or another version of plimsoll; plan again", p->file);
     if (!t->plan.fits)
         return pl_fail(e, PL_NO_FIT, "%s: needs %s of memory and %llu bytes of the spill folder, there are %s and %llu; plan again", p->file,
             pl_bytes_text(t->plan.peak, needs), (unsigned long long)t->plan.spill_bytes, pl_bytes_text(t->limit, limit),

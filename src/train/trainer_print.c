@@ -71,7 +71,8 @@ pl_status pl_trainer_json(const pl_trainer *t, pl_write write, void *self, pl_er
         pl_print_double(&p, (double)pl__usual_rows(&t->request) / t->plan.next_seconds);
         pl_print(&p, "},");
     }
-    pl_print(&p, "\"model\":{\"family\":\"%s\",\"task\":\"train\"},\"plimsoll\":\"%s\"}\n", t->model.family, PL_VERSION);
+    pl_print(&p, "\"model\":{\"family\":\"%s\",\"task\":\"train\",\"digest\":\"%016llx\"},\"plimsoll\":\"%s\"}\n", t->model.family,
+        (unsigned long long)pl__model_digest(&t->model), PL_VERSION);
     return p.status;
 }
 
