@@ -181,7 +181,8 @@ pl_status pl__rename(const char *from, const char *to, pl_error *e)
 pl_status pl__sink_open(pl__sink *s, const char *path, char *buffer, size_t capacity, pl_error *e)
 {
     *s = (pl__sink){.path = path, .buffer = buffer, .capacity = capacity, .e = e};
-    s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    unlink(path); /* a link would be followed, a pipe waited for; a folder stays and is the error */
+    s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (s->fd < 0)
         s->status = fail(path, "cannot be made", e);
     return s->status;

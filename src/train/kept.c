@@ -32,6 +32,12 @@ static bool number_of(const char *name, const char *stem, uint64_t *number)
     return name[i] == '\0';
 }
 
+bool pl__kept_is_name(const char *name)
+{
+    uint64_t number;
+    return strncmp(name, ".new-", 5) == 0 || strncmp(name, ".old-", 5) == 0 || number_of(name, "checkpoint", &number) || number_of(name, "best", &number);
+}
+
 static pl_status open_partial(const pl_trainer *t, DIR **out, pl_error *e)
 {
     *out = opendir(t->paths.partial);

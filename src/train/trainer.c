@@ -148,6 +148,8 @@ static pl_status check_paths(const pl_trainer *t, pl_error *e)
         pl_hint(e, "--resume goes on with it, --overwrite begins anew");
         return PL_USAGE;
     }
+    if (r->resume && pl__folder_there(p->partial) && !pl__is_folder(p->partial))
+        return pl_fail(e, PL_USAGE, "%s: is no folder, no training goes on from it", p->partial);
     return PL_OK;
 }
 

@@ -68,8 +68,8 @@ typedef struct pl__paths {
 typedef struct pl__saved_plan {
     const char *file; /* NULL: there is none */
     pl_step_knobs knobs;
-    uint64_t limit, batch, batch_rows, longest, words, threads, shards, max_length;
-    char family[32], precision[8], isa[32];
+    uint64_t limit, peak, batch, batch_rows, longest, words, threads, shards, max_length;
+    char family[32], digest[24], precision[8], isa[32];
 } pl__saved_plan;
 
 struct pl_trainer {
@@ -130,6 +130,7 @@ struct pl_trainer {
     _Atomic(pl_step *) running;
     _Atomic bool busy, stop;
     _Atomic uint64_t asked; /* by pl_trainer_shrink: bytes + 1 */
+    bool placed;            /* OUT has its name already, see pl__output_is_finished */
     uint64_t saved;         /* step of the newest checkpoint */
     uint64_t bends;         /* of the step that is closed */
     _Atomic uint64_t shown_step, shown_texts, shown_tokens, shown_peak, shown_limit;
@@ -191,15 +192,19 @@ char *pl__kept_path(const pl_trainer *t, const char *stem, uint64_t number, cons
 pl_status pl__kept_begin(const pl_trainer *t, const char *stem, uint64_t number, char **folder, pl_error *e);
 pl_status pl__kept_end(const pl_trainer *t, const char *stem, uint64_t number, const char *folder, pl_error *e);
 pl_status pl__kept_remove(const pl_trainer *t, const char *stem, uint64_t number, pl_error *e);
+bool pl__kept_is_name(const char *name);                    /* of such a folder, or of one half written or half removed */
 pl_status pl__kept_sweep(const pl_trainer *t, pl_error *e); /* what interrupted runs left half written or half removed */
 
 /* ---- output.c ---- */
 pl_status pl__output_begin(pl_trainer *t, bool resumed, pl_error *e);
 /* Writes everything into OUT.partial, then makes it OUT. */
 pl_status pl__output_finish(pl_trainer *t, pl_error *e);
-/* OUT.partial holds a complete model already: only the last renaming is left. */
-pl_status pl__output_is_finished(pl_trainer *t, bool *yes, pl_error *e);
+/* OUT.partial, or OUT itself, holds a complete model already: only the last renaming is left, or what
+ * comes behind it. `damage`: it once did, and why it is not taken. */
+pl_status pl__output_is_finished(pl_trainer *t, bool *yes, pl_error *damage, pl_error *e);
 pl_status pl__output_place(pl_trainer *t, pl_error *e);
+/* PL_USAGE where OUT.partial holds what no training leaves there: it would be lost, or become part of OUT. */
+pl_status pl__output_strangers(const pl_trainer *t, pl_error *e);
 /* Its parts. */
 void pl__output_name(const pl_trainer *t, const pl_parameter *p, char *out, size_t capacity); /* as transformers saves it */
 pl_dtype pl__output_type(const pl_trainer *t, const pl_parameter *p);

@@ -360,12 +360,25 @@ static pl_status look_back(pl_trainer *t, bool *resumed, bool *finished, pl_erro
     pl_status s = pl__recipe_text(t, &t->recipe_text, e);
     if (s || !t->recipe.resume)
         return s;
-    s = pl__output_is_finished(t, finished, e);
+    pl_error damage;
+    s = pl__output_is_finished(t, finished, &damage, e);
+    if (!s && !t->placed)
+        s = pl__output_strangers(t, e);
     if (!s && !*finished)
         s = pl__checkpoint_look(t, resumed, e);
-    if (!s && !*finished && !*resumed)
+    if (s || *finished)
+        return s;
+    if (damage.status && !*resumed) { /* beginning anew would remove what may still be mended */
+        if (e)
+            *e = damage;
+        pl_hint(e, "no checkpoint is left in %s; --overwrite begins anew", t->paths.partial);
+        return damage.status;
+    }
+    if (damage.status)
+        pl__note(t, "the finished model is passed over: %s", damage.text);
+    if (!*resumed)
         pl__note(t, "%s holds no checkpoint: beginning from the start", t->paths.partial);
-    return s;
+    return PL_OK;
 }
 
 static pl_status train(pl_trainer *t, bool resumed, pl_error *e)
