@@ -307,7 +307,9 @@ typedef struct pl_example {
 } pl_example;
 typedef pl_status (*pl_examples)(void *self, pl_example *example, pl_error *e); /* PL_OK, PL_END, or an error that ends it */
 
-typedef enum pl_role { PL_ROLE_TRAIN, PL_ROLE_EVALUATE } pl_role;
+/* PL_ROLE_TEXTS: those of training, but labels are not looked at and taken to be the folder's; good for a
+ * plan only. */
+typedef enum pl_role { PL_ROLE_TRAIN, PL_ROLE_EVALUATE, PL_ROLE_TEXTS } pl_role;
 /* Reads all examples of a role, training's first. Messages begin with `name` and the line. */
 PL_API pl_status pl_trainer_read(pl_trainer *trainer, pl_role role, const char *name, pl_examples next, void *self, pl_error *e);
 

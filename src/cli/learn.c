@@ -1,5 +1,7 @@
 #include "cli/learn.h"
 
+#include "cli/run.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,10 +122,25 @@ static pl_status next_example(void *self, pl_example *x, pl_error *e)
     return PL_OK;
 }
 
-static pl_status open_data(cli_learn *l, const char *path, pl_error *e)
+/* What `plan --train` reads the lengths of: -i and -t give texts alone, --data texts with labels. */
+static bool texts_alone(const cli_options *o) { return cli_given(o, OPT_INPUT) || o->text_count > 0; }
+
+static pl_status check_sources(const cli_options *o, pl_error *e)
+{
+    const char *texts = cli_given(o, OPT_INPUT) ? "-i" : "-t";
+    if (texts_alone(o) && cli_given(o, OPT_DATA))
+        return pl_fail(e, PL_USAGE, "%s and --data: only one of them can be what is planned for", texts);
+    if (cli_given(o, OPT_EVAL) && !cli_given(o, OPT_DATA))
+        return pl_fail(e, PL_USAGE, "--eval: goes with --data FILE, which is missing");
+    return PL_OK;
+}
+
+static pl_status open_data(cli_learn *l, pl_role role, const char *path, pl_error *e)
 {
     const cli_options *o = &l->job.call->options;
     const cli_value *v = o->values;
+    if (role == PL_ROLE_TEXTS)
+        return cli_input_choose(&l->input, o, e);
     pl_status status = cli_input_open(&l->input, path, cli_given(o, OPT_INPUT_FORMAT) ? v[OPT_INPUT_FORMAT].choice : -1, e);
     if (status == PL_OK && l->input.format == FORMAT_TXT)
         status = pl_fail(e, PL_USAGE, "%s: has no labels; a .csv, .tsv or .jsonl with texts and labels is needed (--input-format says which)", l->input.name);
@@ -137,7 +154,7 @@ static pl_status open_data(cli_learn *l, const char *path, pl_error *e)
 
 static pl_status read_data(cli_learn *l, pl_role role, const char *path, pl_error *e)
 {
-    pl_status status = open_data(l, path, e);
+    pl_status status = open_data(l, role, path, e);
     l->texts = 0;
     if (status == PL_OK) {
         cli_input_start(&l->input, l->reading + CLI_LABEL_BYTES + CLI_LABELS * sizeof(pl_label), pl_trainer_text_bytes(l->trainer));
@@ -184,7 +201,9 @@ static void state_outside(cli_learn *l, const cli_options *o)
 pl_status cli_learn_prepare(cli_learn *l, cli_call *call, pl_error *e)
 {
     const cli_options *o = &call->options;
-    pl_status status = cli_job_start(&l->job, call, PL_TASK_CLASSIFY, e);
+    pl_status status = check_sources(o, e);
+    if (status == PL_OK)
+        status = cli_job_start(&l->job, call, PL_TASK_CLASSIFY, e);
     if (status == PL_OK)
         status = read_recipe(o, &l->training, e);
     if (status != PL_OK)
@@ -195,9 +214,11 @@ pl_status cli_learn_prepare(cli_learn *l, cli_call *call, pl_error *e)
         status = pl_trainer_load_plan(l->trainer, o->values[OPT_PLAN].text, e);
     if (status == PL_OK)
         status = take_buffers(l, e);
+    if (status == PL_OK && texts_alone(o))
+        status = read_data(l, PL_ROLE_TEXTS, NULL, e);
     if (status == PL_OK && cli_given(o, OPT_DATA))
         status = read_data(l, PL_ROLE_TRAIN, o->values[OPT_DATA].text, e);
-    if (status == PL_OK && cli_given(o, OPT_EVAL) && cli_given(o, OPT_DATA))
+    if (status == PL_OK && cli_given(o, OPT_EVAL))
         status = read_data(l, PL_ROLE_EVALUATE, o->values[OPT_EVAL].text, e);
     give(&l->reading, l->reading_bytes);
     return status == PL_OK ? pl_trainer_plan(l->trainer, e) : status;

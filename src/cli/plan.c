@@ -28,6 +28,10 @@ static pl_status check(const cli_options *o, pl_error *e)
         return pl_fail(e, PL_USAGE, "--%s: says something about %s, but %s is missing", cli_option_rows[id].name, pytorch ? "PyTorch" : "training",
             pytorch ? "--for pytorch" : "--train");
     }
+    static const cli_option_id inference[] = {OPT_SKIP, OPT_FORMAT, OPT_POOLING, OPT_NORMALIZE, OPT_NO_NORMALIZE, OPT_LOGITS, OPT_TOP, OPT_TASK};
+    for (size_t i = 0; i < PL_COUNT(inference) && cli_given(o, OPT_TRAINING) && !cli_given(o, OPT_FOR); i++)
+        if (cli_given(o, inference[i]))
+            return pl_fail(e, PL_USAGE, "--%s: says nothing about a training, which --train plans", cli_option_rows[inference[i]].name);
     return PL_OK;
 }
 

@@ -21,7 +21,8 @@ const cli_verb_text cli_verb_texts[VERB_COUNT] = {
         {"Gives every byte of the job a name, and the moment from which and to which it lives; the knobs that were chosen and why; the next better "
           "plan and what it would need. Reads the configuration, the tokenizer and the headers of the weight files, no weight. What does not fit is "
           "printed all the same, and the exit code is 4.",
-         "Takes the options of the run that it plans; with -i it reads the texts and plans for their real lengths.", NULL},
+         "Takes the options of the run that it plans; with -i it reads the texts and plans for their real lengths. Of a training (--train) -i "
+          "gives texts alone, --data texts with the labels that will be learned.", NULL},
         {{"plimsoll plan MODEL --memory 32MiB", "the ledger of a run in 32 MiB"},
          {"plimsoll plan MODEL -i texts.jsonl --json > saved.json", "a plan to run later with --plan saved.json"},
          {"plimsoll plan MODEL --train --batch 32 --svg memory.svg", "memory over one step of training"},

@@ -60,7 +60,7 @@ static pl_status encode(pl_trainer *t, const pl_text *text, pl_error *e)
 static pl_status take_example(pl_trainer *t, pl__set *set, pl_role role, const pl_example *x, pl_error *e)
 {
     pl__label_look other = {0};
-    pl_status s = pl__label_look_add(role == PL_ROLE_TRAIN ? &t->look : &other, x, e);
+    pl_status s = role == PL_ROLE_TEXTS ? PL_OK : pl__label_look_add(role == PL_ROLE_TRAIN ? &t->look : &other, x, e);
     if (!s)
         s = encode(t, &x->text, e);
     uint32_t tokens = (uint32_t)t->encoding.count;
@@ -70,7 +70,7 @@ static pl_status take_example(pl_trainer *t, pl__set *set, pl_role role, const p
         return s;
     for (uint32_t i = 0; i < tokens; i++)
         t->used_bits[t->encoding.ids[i] / 64] |= UINT64_C(1) << t->encoding.ids[i] % 64;
-    if (role == PL_ROLE_TRAIN)
+    if (role != PL_ROLE_EVALUATE)
         note_length(t, set->examples, tokens);
     set->longest = (uint32_t)pl_max(set->longest, tokens);
     set->tokens += tokens;
@@ -121,6 +121,8 @@ static pl_status look_at_labels(pl_trainer *t, const pl__set *set, pl_role role,
 {
     const pl_memory *memory = pl_memory_system();
     size_t bytes = (size_t)t->spool.longest;
+    if (role == PL_ROLE_TEXTS)
+        return pl__labels_assume(t->reading.folder, &t->region, &t->labels, e);
     char *record = memory->take(memory->self, bytes);
     if (!record)
         return pl_fail_no_memory(e, bytes, "an example");
@@ -137,8 +139,9 @@ static pl_status look_at_labels(pl_trainer *t, const pl__set *set, pl_role role,
 pl_status pl_trainer_read(pl_trainer *t, pl_role role, const char *name, pl_examples next, void *self, pl_error *e)
 {
     pl_error_clear(e);
-    pl__set *set = &t->sets[role];
-    if (!t->reading.tokenizer || set->name || (role != PL_ROLE_TRAIN && !t->sets[PL_ROLE_TRAIN].name))
+    pl__set *set = &t->sets[role == PL_ROLE_EVALUATE ? PL_ROLE_EVALUATE : PL_ROLE_TRAIN];
+    t->texts_only = t->texts_only || role == PL_ROLE_TEXTS;
+    if (!t->reading.tokenizer || set->name || (role == PL_ROLE_EVALUATE && (!t->sets[PL_ROLE_TRAIN].name || t->texts_only)))
         return pl_fail(e, PL_USAGE, "pl_trainer_read: once for training, then once for evaluation, then pl_trainer_plan");
     double start = pl_os_seconds();
     pl_status s = PL_OK;

@@ -289,6 +289,17 @@ pl_status pl__labels_make(const pl__label_look *look, const pl_folder *folder, c
     return s ? s : put_in_order(out, folder, region, e);
 }
 
+pl_status pl__labels_assume(const pl_folder *folder, pl_region *region, pl__labels *out, pl_error *e)
+{
+    *out = (pl__labels){.problem = pl_folder_problem(folder), .count = (uint32_t)pl_folder_labels(folder), .of_folder = true};
+    out->names = pl_region_take(region, out->count * sizeof *out->names);
+    if (!out->names)
+        return pl_fail_no_memory(e, out->count * sizeof *out->names, "the labels");
+    for (uint32_t i = 0; i < out->count; i++)
+        out->names[i] = pl_folder_label(folder, i);
+    return PL_OK;
+}
+
 /* ---- right answers ---- */
 
 static pl_status unknown(const pl__labels *l, const pl__example *x, const char *name, const pl_label *label, pl_error *e)

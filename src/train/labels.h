@@ -36,6 +36,8 @@ typedef struct pl__label_source {
     const char *name;
 } pl__label_source;
 pl_status pl__labels_make(const pl__label_look *look, const pl_folder *folder, const pl__label_source *from, pl_region *region, pl__labels *out, pl_error *e);
+/* The folder's own, where the data has none. */
+pl_status pl__labels_assume(const pl_folder *folder, pl_region *region, pl__labels *out, pl_error *e);
 
 enum { PL__LABEL_IGNORED = -1 }; /* the whole number -100, as torch's losses have it */
 

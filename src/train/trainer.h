@@ -109,6 +109,7 @@ struct pl_trainer {
     pl_step_plan plan;
     uint64_t region_planned; /* bytes of region when the ledger was made */
     bool spill_is_memory, planned;
+    bool texts_only; /* the data has no labels: a plan is all that is wanted */
     pl__saved_plan saved_plan;
     char *recipe_text; /* what a checkpoint must agree with */
     pl__learned learned;

@@ -247,19 +247,6 @@ static void make_recipe(pl_trainer *t)
 }
 
 /* Without data: as many labels as the folder has. */
-static pl_status assume_labels(pl_trainer *t, pl_error *e)
-{
-    pl__labels *l = &t->labels;
-    const pl_folder *f = t->reading.folder;
-    *l = (pl__labels){.problem = pl_folder_problem(f), .count = (uint32_t)pl_folder_labels(f), .of_folder = true};
-    l->names = pl_region_take(&t->region, l->count * sizeof *l->names);
-    if (!l->names)
-        return pl_fail_no_memory(e, l->count * sizeof *l->names, "the labels");
-    for (uint32_t i = 0; i < l->count; i++)
-        l->names[i] = pl_folder_label(f, i);
-    return PL_OK;
-}
-
 static pl_status list_used(pl_trainer *t, pl_error *e)
 {
     uint64_t words = id_words(t), *bits = pl_region_take(&t->region, words * sizeof *bits);
@@ -289,7 +276,7 @@ static pl_status check_evaluation(const pl_trainer *t, pl_error *e)
     const pl_training *r = &t->recipe;
     unsigned index;
     bool less;
-    if (!r->best && !r->early_stopping && !r->metric)
+    if ((!r->best && !r->early_stopping && !r->metric) || t->texts_only)
         return PL_OK;
     if (has_data(t) && !t->sets[PL_ROLE_EVALUATE].name)
         return pl_fail(e, PL_USAGE, "%s: goes by an evaluation, and there is no --eval",
@@ -387,7 +374,7 @@ static pl_status measure_learned(pl_trainer *t, pl_error *e)
 
 static pl_status make(pl_trainer *t, pl_error *e)
 {
-    pl_status s = has_data(t) ? list_used(t, e) : assume_labels(t, e);
+    pl_status s = has_data(t) ? list_used(t, e) : pl__labels_assume(t->reading.folder, &t->region, &t->labels, e);
     if (!has_data(t))
         t->used_count = (uint32_t)pl_min(t->model.vocabulary, UINT32_MAX);
     if (!s)

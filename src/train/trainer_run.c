@@ -412,7 +412,7 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
     if (atomic_exchange(&t->busy, true))
         return pl_fail(e, PL_BUSY, "this training runs already");
     pl_error_clear(e);
-    if (!t->planned || !t->sets[PL_ROLE_TRAIN].name || t->work_memory)
+    if (!t->planned || !t->sets[PL_ROLE_TRAIN].name || t->texts_only || t->work_memory)
         return pl_fail(e, PL_USAGE, "pl_trainer_run: once, behind pl_trainer_read and pl_trainer_plan");
     if (!t->plan.fits)
         return pl_trainer_refusal(t, e);

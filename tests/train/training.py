@@ -249,6 +249,34 @@ def with_data(*flags):
 
 
 @part
+def lengths():
+    """plan --train reads texts alone (-i, -t) for their lengths, or the data itself."""
+    fixed = ["plan", path("model"), "--train", "--json", "--batch", "4", "--threads", "1"]
+
+    def figures(*flags):
+        run = subprocess.run([PROGRAM, *fixed, *flags], capture_output=True)
+        plan = json.loads(run.stdout) if run.returncode == 0 else {}
+        return {k: plan.get("knobs", {}).get(k) for k in ("longest", "batch_rows", "words", "batch")} | {k: plan.get(k) for k in ("steps", "peak_bytes", "floor_bytes")}
+    whole = figures("--data", path("train.csv"))
+    with open(path("train.csv"), encoding="utf-8") as f:
+        texts = [line.rsplit(",", 1)[0] for line in f][1:]
+    with open(path("train.txt"), "w", encoding="utf-8") as f:
+        f.writelines(t + "\n" for t in texts)
+    fine("-i: as with the data", whole["steps"] and figures("-i", path("train.csv")) == whole, whole)
+    fine("-i: a file without labels", figures("-i", path("train.txt")) == whole, figures("-i", path("train.txt")))
+    fine("-i -: standard input", json.loads(subprocess.run([PROGRAM, *fixed, "-i", "-"], capture_output=True, input="\n".join(texts).encode()).stdout)["peak_bytes"] == whole["peak_bytes"])
+    one = figures("-t", "the cat", "-t", "the")
+    fine("-t: two texts", one["longest"] == 5 and one["batch"] == 2 and one["words"] == 5 and one["peak_bytes"] < whole["peak_bytes"], one)
+    fine("no text: the longest there may be", figures()["longest"] == 64, figures())
+    for flags, need in ((("-i", path("train.txt"), "--data", path("train.csv")), b"--data"), (("-t", "x", "--data", path("train.csv")), b"--data"), (("--eval", path("eval.csv")), b"--data"),
+                        (("-i", path("train.txt"), "--eval", path("eval.csv")), b"--data"), (("--pooling", "mean"), b"--pooling"), (("--task", "embed"), b"--task"), (("--skip", "3"), b"--skip")):
+        run = subprocess.run([PROGRAM, *fixed, *flags], capture_output=True)
+        fine(f"plan --train {flags[0]} ..: a usage error", run.returncode == 2 and need in run.stderr, run.stderr)
+    run = subprocess.run([PROGRAM, *fixed, "-i", path("nowhere.txt")], capture_output=True)
+    fine("a file that is not there", run.returncode == 3 and b"nowhere.txt" in run.stderr, run.stderr)
+
+
+@part
 def saved_plan():
     free, floor = json.loads(with_data()), json.loads(with_data("--memory", "1MiB"))["floor_bytes"]
     small = json.loads(with_data("--memory", str(floor)))
