@@ -5,7 +5,8 @@
 
 /* ---- the longest texts ---- */
 
-/* A heap of the `batch` longest texts so far, the shortest on top: their sum bounds any batch. */
+/* A heap of the `batch` longest texts so far, the shortest on top: their sum bounds any batch, where
+ * the batches are too many to be gone through. */
 static void note_length(pl_trainer *t, uint64_t seen, uint32_t tokens)
 {
     uint32_t *heap = t->longest, room = t->recipe.batch;

@@ -135,21 +135,20 @@ pl_status pl__spool_write(pl__spool *s, const pl_example *x, const uint32_t *ids
     return st;
 }
 
-static pl_status changed(const pl__spool *s, uint64_t offset, pl_error *e)
+pl_status pl__spool_changed(const pl__spool *s, uint64_t offset, pl_error *e)
 {
     return pl_fail(
         e, PL_MACHINE, "%s: %s: byte %llu: somebody else changed it while it was in use, or the disk is failing", s->folder, what, (unsigned long long)offset);
 }
 
-pl_status pl__spool_measure(const pl__spool *s, uint64_t offset, uint32_t *bytes, pl_error *e)
+pl_status pl__spool_head(const pl__spool *s, uint64_t offset, pl__record *out, pl_error *e)
 {
-    pl__record head;
-    if (offset >= s->end || s->end - offset < sizeof head)
-        return changed(s, offset, e);
-    pl_status st = pl__read_at(s->file, offset, &head, sizeof head, s->folder, what, e);
-    if (!st && (head.bytes < sizeof head + SUM || head.bytes > pl_min(s->longest, s->end - offset)))
-        st = changed(s, offset, e);
-    *bytes = st ? 0 : head.bytes;
+    *out = (pl__record){0};
+    if (offset >= s->end || s->end - offset < sizeof *out)
+        return pl__spool_changed(s, offset, e);
+    pl_status st = pl__read_at(s->file, offset, out, sizeof *out, s->folder, what, e);
+    if (!st && (out->bytes < sizeof *out + SUM || out->bytes > pl_min(s->longest, s->end - offset)))
+        st = pl__spool_changed(s, offset, e);
     return st;
 }
 
@@ -157,16 +156,16 @@ pl_status pl__spool_read(const pl__spool *s, uint64_t offset, char *memory, pl__
 {
     uint64_t sum, n = offset < s->end ? pl_min(s->longest, s->end - offset) : 0;
     if (n < sizeof out->head + SUM)
-        return changed(s, offset, e);
+        return pl__spool_changed(s, offset, e);
     pl_status st = pl__read_at(s->file, offset, memory, n, s->folder, what, e);
     if (st)
         return st;
     memcpy(&out->head, memory, sizeof out->head);
     if (out->head.bytes < sizeof out->head + SUM || out->head.bytes > n)
-        return changed(s, offset, e);
+        return pl__spool_changed(s, offset, e);
     memcpy(&sum, memory + out->head.bytes - SUM, SUM);
     if (sum != pl__digest_of(memory, out->head.bytes - SUM, offset))
-        return changed(s, offset, e);
+        return pl__spool_changed(s, offset, e);
     out->ids = memory + sizeof out->head;
     out->runs = out->ids + (size_t)out->head.tokens * s->id_bytes;
     out->labels = out->runs + (size_t)out->head.runs * sizeof(uint32_t);

@@ -41,8 +41,9 @@ pl_status pl__spool_write(pl__spool *s, const pl_example *x, const uint32_t *ids
 pl_status pl__spool_flush(pl__spool *s, pl_error *e);
 /* The record at `offset`, which must hold the beginning of one; `memory` holds `longest` bytes. */
 pl_status pl__spool_read(const pl__spool *s, uint64_t offset, char *memory, pl__example *out, pl_error *e);
-/* The bytes of the record at `offset`, by its head alone: reading it at the end shows whether that was true. */
-pl_status pl__spool_measure(const pl__spool *s, uint64_t offset, uint32_t *bytes, pl_error *e);
+/* The head of the record at `offset` alone: reading it at the end shows whether that was true. */
+pl_status pl__spool_head(const pl__spool *s, uint64_t offset, pl__record *out, pl_error *e);
+pl_status pl__spool_changed(const pl__spool *s, uint64_t offset, pl_error *e); /* the error of a record that is not as it was written */
 
 uint32_t pl__example_id(const pl__spool *s, const pl__example *x, uint32_t i);
 void pl__example_types(const pl__example *x, uint8_t *out); /* [tokens] */

@@ -144,7 +144,6 @@ void pl__reader_free(pl_trainer *t);
 
 /* ---- trainer_plan.c ---- */
 void pl__work_lay_out(const pl_trainer *t, pl_carver *c, pl__work *w);
-uint64_t pl__most_rows(const pl_trainer *t); /* of a batch */
 
 /* ---- saved.c ---- */
 pl_status pl__saved_take(pl_trainer *t, pl_error *e); /* the plan is the saved one, or PL_NO_FIT */
@@ -154,6 +153,19 @@ pl_status pl__batch_load(pl_trainer *t, const pl__set *set, const uint64_t *offs
 /* The next texts of a set in order, as many as fit a batch; *at goes on. */
 pl_status pl__batch_next(pl_trainer *t, const pl__set *set, uint64_t *at, pl_batch *out, pl_error *e);
 pl_status pl__index_make(pl_trainer *t, pl_error *e);
+/* Which examples a step takes, 1, 2, .. */
+typedef struct pl__order {
+    pl__shuffle shuffle;
+    bool shuffled;
+    uint64_t first;
+    uint32_t texts;
+} pl__order;
+void pl__order_of(const pl_trainer *t, uint64_t step, pl__order *out);
+uint64_t pl__order_at(const pl__order *o, uint32_t text); /* number of the example */
+/* Token rows of the largest batch of training: the schedule's steps are gone through where they are few
+ * enough (pl__steps_counted; 4 bytes an example meanwhile), else as if the longest texts came together. */
+bool pl__steps_counted(const pl_trainer *t);
+pl_status pl__most_rows(const pl_trainer *t, uint64_t *out, pl_error *e);
 
 /* ---- evaluate.c ---- */
 enum { PL__MOST_FIGURES = PL_FIGURES + 1 };

@@ -20,17 +20,6 @@ enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16 }; 
 /* Without data: every word of the vocabulary, batches of the longest texts. */
 static bool has_data(const pl_trainer *t) { return t->sets[PL_ROLE_TRAIN].name != NULL; }
 
-uint64_t pl__most_rows(const pl_trainer *t)
-{
-    const pl__set *train = &t->sets[PL_ROLE_TRAIN];
-    if (!has_data(t))
-        return (uint64_t)t->recipe.batch * t->request.longest;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < t->recipe.batch && i < train->examples; i++)
-        sum += t->longest[i];
-    return pl_max(sum, t->request.longest);
-}
-
 static uint64_t id_words(const pl_trainer *t) { return (t->model.vocabulary + 63) / 64; }
 
 void pl__work_lay_out(const pl_trainer *t, pl_carver *c, pl__work *w)
@@ -88,6 +77,8 @@ static pl_status hold_all(pl_trainer *t, pl_error *e)
     /* one is read after the other, so of the two peaks only the larger counts */
     uint64_t reading = pl_max(t->tokenizer_peak - t->tokenizer_held, t->folder_peak - pl_folder_held(f));
     hold(t, "tokenizer", "data", t->tokenizer_held, 0, 0);
+    bool lengths = has_data(t) && pl__steps_counted(t);
+    hold(t, "lengths of the examples", "data", lengths ? pl_round_up(t->sets[PL_ROLE_TRAIN].examples * sizeof(uint32_t), PAGE) : 0, 0, 0);
     hold(t, "texts being tokenised", "data", pl_round_up(t->reader_bytes, PAGE), 0, 0);
     hold(t, "model files being read", "model files", pl_round_up(reading, PAGE), 0, 0);
     hold(t, "config and tensor table", "model files", pl_folder_held(f), 0, LAST);
@@ -320,7 +311,11 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
     r->threads = o->threads ? o->threads : pl_os_cpus(&view);
     r->longest = has_data(t) ? (uint32_t)pl_max(train->longest, eval->longest) : t->reading.max_length;
     r->batch = (uint32_t)(has_data(t) ? pl_min(t->recipe.batch, pl_max(train->examples, eval->examples)) : t->recipe.batch);
-    r->batch_rows = pl__most_rows(t);
+    r->batch_rows = (uint64_t)t->recipe.batch * r->longest;
+    s = has_data(t) ? pl__most_rows(t, &r->batch_rows, e) : PL_OK;
+    if (s)
+        return s;
+    r->batch_rows = pl_max(r->batch_rows, r->longest);
     r->usual_rows = train->examples ? pl_min(r->batch_rows, pl_max(1, train->tokens * r->batch / train->examples)) : 0;
     r->used = t->used;
     r->used_count = t->used_count;

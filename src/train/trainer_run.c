@@ -129,13 +129,11 @@ static pl_status check_result(pl_trainer *t, const pl_step_result *r, pl_error *
 static pl_status load_batch(pl_trainer *t, uint64_t step, pl_batch *b, pl_error *e)
 {
     const pl__set *set = &t->sets[PL_ROLE_TRAIN];
-    uint64_t epoch = (step - 1) / t->schedule.per_epoch, first = (step - 1) % t->schedule.per_epoch * t->recipe.batch;
-    uint32_t texts = (uint32_t)pl_min(t->recipe.batch, set->examples - first);
-    pl__shuffle order;
-    pl__shuffle_start(&order, t->recipe.seed, epoch, set->examples);
-    for (uint32_t i = 0; i < texts; i++)
-        t->work.examples[i] = t->recipe.shuffle ? pl__shuffle_at(&order, first + i) : first + i;
-    return pl__batch_load(t, set, t->work.index, texts, b, e);
+    pl__order order;
+    pl__order_of(t, step, &order);
+    for (uint32_t i = 0; i < order.texts; i++)
+        t->work.examples[i] = pl__order_at(&order, i);
+    return pl__batch_load(t, set, t->work.index, order.texts, b, e);
 }
 
 static pl_status log_loss(pl_trainer *t, double lr, double grad_norm, pl_error *e)
