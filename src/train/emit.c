@@ -139,13 +139,23 @@ pl__ref pl__e_gradient_of(pl__emitter *m, uint32_t operator, unsigned index, uns
         at = m->p->l.slot + m->slot_at;
         m->slot_at += pl_round_up(elements * PL__FLOAT, PL__LINE);
     } else {
-        at = m->p->l.gradients + (p->first - m->params->learn_first) * PL__FLOAT;
+        at = m->p->l.gradients + (p->first - m->params->gradient_first) * PL__FLOAT;
     }
     m->shard_at += pl__shard_bytes(elements);
     if (m->p->yields)
-        m->p->yields[m->s->yields] = (pl__yield){p->first, elements, at};
+        m->p->yields[m->s->yields] = (pl__yield){.first = p->first, .count = elements, .at = at};
     m->s->yields++;
     return pl__e_fixed(at, stride);
+}
+
+pl__ref pl__e_word_gradients(pl__emitter *m, uint64_t width)
+{
+    uint64_t elements = pl__most_words(m->r) * width, at = m->p->l.word_gradients;
+    m->shard_at += pl__shard_bytes(elements);
+    if (m->p->yields)
+        m->p->yields[m->s->yields] = (pl__yield){.first = m->params->list[0].first, .count = elements, .at = at, .words = true};
+    m->s->yields++;
+    return pl__e_fixed(at, width);
 }
 
 pl__packed pl__e_fetch_linear(pl__emitter *m, uint32_t operator, bool forward, bool back)

@@ -10,6 +10,8 @@ typedef struct pl__parameters {
     size_t count;
     uint32_t *of_operator; /* [operators] first parameter, UINT32_MAX: none */
     uint64_t elements, learn_first;
+    uint64_t words;          /* elements of the word table, if it learns: they come first in the store */
+    uint64_t gradient_first; /* elements from here on have a gradient in the store: words have theirs elsewhere */
 } pl__parameters;
 pl_status pl__parameters_make(const pl_step_request *r, pl_region *region, pl__parameters *out, pl_error *e);
 
@@ -36,5 +38,7 @@ static inline uint64_t pl__micro_depth(const pl_step_request *r, const pl_step_k
     return texts ? most * step : k->micro_rows + most * (step - 1);
 }
 uint64_t pl__train_stride(uint64_t width); /* elements */
+/* Words that a batch can have at most. */
+static inline uint64_t pl__most_words(const pl_step_request *r) { return pl_min(r->used_count, r->batch_rows); }
 
 #endif

@@ -49,7 +49,7 @@ void pl__e_embeddings_backward(pl__emitter *m, const pl__embeddings *em)
     pl__ref gy = pl__e_through_dropout(m, norm, em->norm, pl__e_hidden_gradient(m));
     pl__ref x = embed_sum(m, em), gs = pl__e_take(m, width, false);
     pl__e_backward_norm(m, em->norm, x, (pl__ref){0}, gy, gs);
-    pl__e_emit(m, (pl__step_op){.code = PL__STEP_SCATTER_WORDS, .columns = width, .a = pl__e_gradient_of(m, em->gather, 0, 1, width), .b = gs});
+    pl__e_emit(m, (pl__step_op){.code = PL__STEP_SCATTER_WORDS, .columns = width, .a = pl__e_word_gradients(m, width), .b = gs});
     pl__e_emit(m, (pl__step_op){.code = PL__STEP_SCATTER_POSITIONS, .columns = width, .a = pl__e_gradient_of(m, em->sum, 0, 1, width), .b = gs});
     if (sum->weight[1])
         pl__e_emit(m, (pl__step_op){.code = PL__STEP_SCATTER_TYPES, .columns = width, .a = pl__e_gradient_of(m, em->sum, 1, 1, width), .b = gs});

@@ -67,6 +67,7 @@ void pl__e_fetch(pl__emitter *m, pl__fetch f);
 const pl_parameter *pl__e_parameter(const pl__emitter *m, uint32_t operator, unsigned index);
 bool pl__e_learns(const pl__emitter *m, uint32_t operator);
 pl__ref pl__e_gradient_of(pl__emitter *m, uint32_t operator, unsigned index, unsigned count, uint64_t stride);
+pl__ref pl__e_word_gradients(pl__emitter *m, uint64_t width); /* a row for each word of the batch */
 pl__packed pl__e_fetch_linear(pl__emitter *m, uint32_t operator, bool forward, bool back);
 pl__ref pl__e_fetch_vectors(pl__emitter *m, uint32_t operator, unsigned index, unsigned count);
 unsigned pl__e_bias_index(const pl__emitter *m, uint32_t operator);

@@ -273,7 +273,7 @@ static void run_back(pl_step *s, const pl__step_op *op, const place *p, size_t u
         return;
     }
     case PL__STEP_POOL_BACK: pool_back(op, p, share(s, member, p->micro->last_text - p->micro->first_text, 1)); return;
-    case PL__STEP_SCATTER_WORDS: scatter(s, op, p, units, s->batch->ids + p->micro->first_row, member); return;
+    case PL__STEP_SCATTER_WORDS: scatter(s, op, p, units, s->words.places + p->micro->first_row, member); return;
     case PL__STEP_SCATTER_POSITIONS: scatter(s, op, p, units, s->batch->positions + p->micro->first_row, member); return;
     case PL__STEP_SCATTER_TYPES: scatter_types(s, op, p, units, member); return;
     default: assert(false && "an opcode of backward");

@@ -72,5 +72,9 @@ pl_status pl__parameters_make(const pl_step_request *r, pl_region *region, pl__p
     lister l = {r, out, first_learning(r)};
     for (uint32_t i = 0; i < r->model->operator_count; i++)
         list_operator(&l, i);
+    const pl_parameter *words = &out->list[0];
+    bool learn = words->words && words->learns;
+    out->words = learn ? words->count : 0;
+    out->gradient_first = learn ? out->list[1].first : out->learn_first;
     return PL_OK;
 }

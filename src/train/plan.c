@@ -1,5 +1,6 @@
 /* Which plan for an optimizer step: what is resident, kept, spilled, and how micro-batches are cut. */
 #include "train/plan.h"
+#include "train/update.h"
 
 #include <assert.h>
 #include <string.h>
@@ -45,14 +46,17 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     uint64_t at = 0, learned = p->elements - p->learn_first, width = pl_value_width(r->model, r->model->operators[0].out);
     *l = (pl__step_layout){0};
     l->weights = take(&at, p->elements * FLOAT, !k->spill_weights);
-    l->gradients = take(&at, learned * FLOAT, !k->spill_gradients);
-    uint64_t state = pl__resident_state(k, learned);
+    l->gradients = take(&at, (p->elements - p->gradient_first) * FLOAT, !k->spill_gradients);
+    uint64_t state = learned - pl__spilled_state(k, p);
     l->moment1 = take(&at, state * FLOAT, state > 0);
     l->moment2 = take(&at, state * FLOAT, state > 0);
     l->input_bytes = pl__step_input_bytes(r);
     l->passing_bytes = k->spill_inputs ? pl_round_up(pl__train_stride(width) * FLOAT * k->micro_rows, LINE) : l->input_bytes;
     l->inputs = take(&at, l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), true);
     l->hidden_gradient = take(&at, l->passing_bytes, true);
+    uint64_t word_width = p->words ? p->words / r->used_count : 0;
+    l->word_gradients = take(&at, pl__most_words(r) * word_width * FLOAT, p->words > 0);
+    l->word_zeros = take(&at, PL__UPDATE * FLOAT, p->words > 0);
     l->kept_bytes = z->kept;
     l->kept = take(&at, z->kept * (k->kept_layers - k->passing_layers), true);
     l->passing = take(&at, z->passing, true);
@@ -108,9 +112,10 @@ void pl__step_measure(const pl_step_request *r, const pl_step_knobs *k, const pl
     uint64_t at[PL__WHATS];
     out->spill = pl__store_file_bytes(r, k, p, &out->layout, at);
     out->tables = pl__step_tables(&out->sizes);
+    out->words = pl_round_up(pl__words_bytes(r, p), PAGE);
     out->peak = 0;
     for (unsigned m = 0; m < PL__TRAIN_MOMENTS; m++) {
-        uint64_t sum = m == 0 ? 0 : out->tables + pl__step_stacks(r) + pl__step_mapped(&out->layout) + (r->spill_is_memory ? out->spill : 0);
+        uint64_t sum = m == 0 ? 0 : out->tables + out->words + pl__step_stacks(r) + pl__step_mapped(&out->layout) + (r->spill_is_memory ? out->spill : 0);
         for (size_t i = 0; i < r->held_count; i++)
             if (r->held[i].from <= m && m <= r->held[i].to)
                 sum += r->held[i].bytes;
@@ -121,6 +126,26 @@ void pl__step_measure(const pl_step_request *r, const pl_step_knobs *k, const pl
 /* ---- time ---- */
 
 uint64_t pl__usual_rows(const pl_step_request *r) { return r->usual_rows ? r->usual_rows : r->batch_rows; }
+
+/* Elements of the words of a usual batch, at most. */
+static double words_a_step(const pl_step_request *r, const pl__parameters *p)
+{
+    return p->words ? (double)(p->words / r->used_count * pl_min(r->used_count, pl__usual_rows(r))) : 0;
+}
+
+/* Bytes of a usual step from and to the spill file. Rows of the batch's words are read and written
+ * twice, to catch up and to learn; those of the others not at all. */
+static void add_traffic(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
+{
+    uint64_t rows = pl__usual_rows(r), seen = (uint64_t)words_a_step(r, p), filed = pl__spilled_state(k, p), other = p->elements - p->gradient_first;
+    uint64_t filed_words = pl_min(filed, p->words), state = 2 * (filed - filed_words) + (p->words ? 4 * (seen * filed_words / p->words) : 0);
+    uint64_t inputs = c->layout.input_bytes / r->batch_rows * rows * (r->model->layers + 1), kept = c->sizes.passing_row * rows * k->passing_layers;
+    uint64_t fetched = p->elements - (p->list[0].words ? p->list[0].count : 0), gathered = 2 * rows * pl_value_width(r->model, r->model->operators[0].out);
+    *read = (k->spill_weights ? 2 * fetched + gathered + other + 2 * seen : 0) * FLOAT;
+    *written = (k->spill_weights ? other + 2 * seen : 0) * FLOAT;
+    *read += state * FLOAT + (k->spill_gradients ? other * FLOAT : 0) + (k->spill_inputs ? 3 * inputs : 0) + kept;
+    *written += state * FLOAT + (k->spill_gradients ? other * FLOAT : 0) + (k->spill_inputs ? 2 * inputs : 0) + kept;
+}
 
 static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
 {
@@ -143,12 +168,10 @@ static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl
     t += micros * dense * FLOAT * 2 / r->rates.touch_bytes; /* gradients stored and loaded again */
     t += 3 * dense * FLOAT / r->rates.pack_bytes;
     t += 4 * (shards - 1) * learned * FLOAT / r->rates.touch_bytes;
-    t += learned * 7 * FLOAT / r->rates.touch_bytes; /* update */
-    uint64_t w = p->elements * FLOAT, g = (p->elements - p->learn_first) * FLOAT,
-             x = c->layout.input_bytes / r->batch_rows * pl__usual_rows(r) * (m->layers + 1);
-    uint64_t state = 2 * (g - pl__resident_state(k, p->elements - p->learn_first) * FLOAT), kept = c->sizes.passing_row * pl__usual_rows(r) * k->passing_layers;
-    *read = (k->spill_weights ? 3 * w : 0) + (k->spill_gradients ? g : 0) + state + (k->spill_inputs ? 3 * x : 0) + kept;
-    *written = (k->spill_weights ? w : 0) + (k->spill_gradients ? g : 0) + state + (k->spill_inputs ? 2 * x : 0) + kept;
+    double words = (double)p->words, seen = words_a_step(r, p);
+    t += (learned - words + seen) * 7 * FLOAT / r->rates.touch_bytes; /* update */
+    t += words * FLOAT / r->rates.touch_bytes;                        /* rows that catch up, in the cache many steps at a time: as measured on MiniLM */
+    add_traffic(r, k, p, c, read, written);
     t += (double)(*read + *written) / r->rates.read_bytes; /* from and to the page cache, by the threads */
     bool cached = c->spill <= r->spill_cached || r->spill_bytes_per_second <= 0;
     return t / r->threads + (cached ? 0 : (double)(*read + *written) / r->spill_bytes_per_second);
@@ -301,8 +324,9 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     const pl_step_knobs *k = &plan->knobs;
     line(out, "weights of the words in the data", "weights", k->spill_weights ? 0 : words, load, last);
     line(out, "other weights", "weights", k->spill_weights ? 0 : p->elements * FLOAT - words, load, last);
-    line(out, "gradients", "gradients", k->spill_gradients ? 0 : learned, load, last);
-    uint64_t state = pl__resident_state(k, p->elements - p->learn_first) * FLOAT;
+    line(out, "gradients", "gradients", k->spill_gradients ? 0 : (p->elements - p->gradient_first) * FLOAT, load, last);
+    line(out, "gradients of the words of a batch", "gradients", pl__most_words(r) * (p->words ? p->words / r->used_count : 0) * FLOAT, load, last);
+    uint64_t state = learned - pl__spilled_state(k, p) * FLOAT;
     line(out, "first moments", "optimizer", state, load, last);
     line(out, "second moments", "optimizer", state, load, last);
     line(out, "inputs of the layers", "activations", l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), load, last);
@@ -317,11 +341,12 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     line(out, "logits, dropout keys, sums", "workspace", l->bytes - l->sums + (l->workspace - l->keys), load, last);
     line(out, "spill file, which is memory there", "optimizer", r->spill_is_memory ? c.spill : 0, load, last);
     line(out, "program of the step", "program", c.tables, load, last);
+    line(out, "places of the words", "program", c.words, load, last);
     line(out, "threads' stacks", "program", pl__step_stacks(r), load, last);
     uint64_t sum = 0, mapped = pl__step_mapped(l);
     for (size_t i = r->held_count; i < out->count; i++)
         sum += out->lines[i].bytes;
-    line(out, "rounding to pages", "program", mapped + c.tables + pl__step_stacks(r) + (r->spill_is_memory ? c.spill : 0) - sum, load, last);
+    line(out, "rounding to pages", "program", mapped + c.tables + c.words + pl__step_stacks(r) + (r->spill_is_memory ? c.spill : 0) - sum, load, last);
     assert(pl_ledger_peak(out) == plan->peak);
     return PL_OK;
 }

@@ -10,7 +10,7 @@ const char *pl__train_moment_name(unsigned moment);
 typedef struct pl__step_costs {
     pl__step_sizes sizes;
     pl__step_layout layout;
-    uint64_t spill, tables, peak;
+    uint64_t spill, tables, words, peak;
 } pl__step_costs;
 void pl__step_measure(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, pl__step_costs *out);
 void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_sizes *z, pl__step_layout *l);

@@ -81,8 +81,9 @@ static inline uint64_t pl__shard_bytes(uint64_t elements) { return pl_round_up(e
 
 /* Store elements whose gradient the stage completes, and where it stands in the arena. */
 typedef struct pl__yield {
-    uint64_t first, count; /* store */
+    uint64_t first, count; /* store; of words: elements of as many rows as a batch can have */
     uint64_t at;           /* arena */
+    bool words;            /* rows of the batch's words only: words.c */
 } pl__yield;
 
 typedef enum pl__stage_kind { PL__FORWARD, PL__HEAD, PL__BACKWARD } pl__stage_kind;
@@ -107,10 +108,11 @@ typedef struct pl__step_layout {
     uint64_t input_bytes;                          /* of one for the batch */
     uint64_t passing_bytes;                        /* of one in the arena: the batch's, or a micro-batch's */
     uint64_t hidden_gradient;
-    uint64_t kept;       /* kept inner values, layer after layer */
-    uint64_t kept_bytes; /* of one layer */
-    uint64_t passing;    /* kept inner values of a micro-batch on their way to or from the spill file */
-    uint64_t kept_file;  /* of one layer in the spill file */
+    uint64_t word_gradients, word_zeros; /* of the words of a batch; the gradient of the others */
+    uint64_t kept;                       /* kept inner values, layer after layer */
+    uint64_t kept_bytes;                 /* of one layer */
+    uint64_t passing;                    /* kept inner values of a micro-batch on their way to or from the spill file */
+    uint64_t kept_file;                  /* of one layer in the spill file */
     uint64_t slab, slab_bytes;
     uint64_t slot, slot_bytes;    /* gradients of the stage at hand, where the store is spilled */
     uint64_t shards, shard_bytes; /* gradients of a stage of shards that wait for others, level after level */

@@ -127,7 +127,8 @@ static pl_status same_work(const pl_trainer *t, pl_error *e)
         const char *what;
         uint64_t saved, now;
     } numbers[] = {{"--max-length", p->max_length, t->reading.max_length}, {"texts of", p->longest, r->longest}, {"--batch", p->batch, r->batch},
-        {"--shards", p->shards, r->recipe.shards}, {"--threads", p->threads, r->threads}, {"tokens in a step", p->batch_rows, r->batch_rows},
+        {"--shards", p->shards, r->recipe.shards}, {"--threads", p->threads, r->threads},
+        {"tokens in the largest step (data, --epochs, --max-steps, --shuffle, --seed)", p->batch_rows, r->batch_rows},
         {"words in the data", p->words, r->used_count}};
     const char *precision = pl_trainer_precision(t) == PL_PRECISION_BF16 ? "bf16" : "f32";
     char digest[24];

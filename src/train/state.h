@@ -13,21 +13,21 @@ typedef struct pl__store {
     char *memory[PL__WHATS];     /* what is resident, or NULL */
     uint64_t file_at[PL__WHATS]; /* offset in the spill file */
     uint64_t skipped[PL__WHATS]; /* elements of the store that come before its first one */
-    uint64_t here[PL__WHATS];    /* elements in memory; those behind them are in the file */
+    uint64_t filed[PL__WHATS];   /* elements in the file; those behind them are in memory */
     int file;                    /* -1: nothing is spilled */
     uint64_t file_bytes;         /* its size, which never changes */
 } pl__store;
 /* Elements of the store; the resident ones are copied. PL_MACHINE when the disk fails or is full. */
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e);
 pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint64_t count, const float *in, pl_error *e);
-/* Where resident elements stand; NULL unless all of them are. */
-static inline float *pl__store_at(const pl__store *s, pl__what what, uint64_t first, uint64_t count)
+/* Where resident elements from `first` on stand; NULL if that is in the file. */
+static inline float *pl__store_at(const pl__store *s, pl__what what, uint64_t first)
 {
     uint64_t at = first - s->skipped[what];
-    return at + count <= s->here[what] ? (float *)(void *)s->memory[what] + at : NULL;
+    return at >= s->filed[what] ? (float *)(void *)s->memory[what] + (at - s->filed[what]) : NULL;
 }
 uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_layout *l, uint64_t at[PL__WHATS]);
-uint64_t pl__resident_state(const pl_step_knobs *k, uint64_t learned); /* elements of each moment that stay in memory */
+uint64_t pl__spilled_state(const pl_step_knobs *k, const pl__parameters *p); /* elements of each moment that are in the file: the first, so those of words */
 pl_status pl__spill_open(const char *folder, uint64_t bytes, pl__store *s, pl_error *e);
 
 /* ---- a micro-batch of the batch at hand ---- */
@@ -37,6 +37,24 @@ typedef struct pl__micro {
     bool opens, closes;     /* its shard: chains begin, chains end */
     const uint32_t *starts; /* [texts + 1] from 0 */
 } pl__micro;
+
+/* ---- rows of the word table: words.c ---- */
+typedef struct pl__pace { /* of a step, for AdamW */
+    float keep, step_size, root2;
+} pl__pace;
+enum { PL__WINDOW = 255 /* steps that a row may be behind */ };
+
+typedef struct pl__words {
+    uint64_t width;   /* of a row; 0: words do not learn */
+    uint64_t *bits;   /* [used / 64] the batch has the word */
+    uint32_t *ranks;  /* [used / 64] words of the batch that stand before */
+    uint32_t *places; /* [batch rows] place of a row's word among those of the batch */
+    uint32_t *rows;   /* [count] words of the batch, ascending */
+    uint32_t count;
+    uint32_t window; /* steps since all rows were up to date */
+    uint8_t *done;   /* [used] of them, those that the row has been through */
+    pl__pace *paces; /* [window] */
+} pl__words;
 
 typedef struct pl__member_state {
     _Alignas(64) pl_fp_state fp;
@@ -55,6 +73,8 @@ struct pl_step {
     pl_team *team;
     pl__store store;
     pl__member_state *members;
+    pl__words words;
+    void *words_memory;
 
     /* of the running step */
     const pl_batch *batch;

@@ -1,5 +1,5 @@
 #include "train/plan.h"
-#include "train/state.h"
+#include "train/update.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -31,21 +31,21 @@ static void point_store(pl_step *s)
 {
     const pl__step_layout *l = &s->program.l;
     const pl_step_knobs *k = &s->plan.knobs;
-    uint64_t first = s->params.learn_first, learned = s->params.elements - first, state = pl__resident_state(k, learned);
+    uint64_t first = s->params.learn_first, state = pl__spilled_state(k, &s->params);
     const struct {
-        uint64_t at, skipped, here;
+        uint64_t at, skipped, filed;
     } parts[PL__WHATS] = {
-        [PL__WEIGHTS] = {l->weights, 0, k->spill_weights ? 0 : s->params.elements},
+        [PL__WEIGHTS] = {l->weights, 0, k->spill_weights ? UINT64_MAX : 0},
         [PL__MOMENT1] = {l->moment1, first, state},
         [PL__MOMENT2] = {l->moment2, first, state},
-        [PL__GRADIENTS] = {l->gradients, first, k->spill_gradients ? 0 : learned},
-        [PL__INPUTS] = {l->inputs, 0, k->spill_inputs ? 0 : l->input_bytes / sizeof(float) * (s->request.model->layers + 1)},
-        [PL__KEPT] = {l->kept, 0, 0},
+        [PL__GRADIENTS] = {l->gradients, s->params.gradient_first, k->spill_gradients ? UINT64_MAX : 0},
+        [PL__INPUTS] = {l->inputs, 0, k->spill_inputs ? UINT64_MAX : 0},
+        [PL__KEPT] = {l->kept, 0, UINT64_MAX},
     };
     for (unsigned i = 0; i < PL__WHATS; i++) {
-        s->store.memory[i] = parts[i].here ? s->arena + parts[i].at : NULL;
+        s->store.memory[i] = parts[i].filed < UINT64_MAX ? s->arena + parts[i].at : NULL;
         s->store.skipped[i] = parts[i].skipped;
-        s->store.here[i] = parts[i].here;
+        s->store.filed[i] = parts[i].filed;
     }
 }
 
@@ -216,6 +216,7 @@ void pl_step_close(pl_step *s)
     if (s->store.file >= 0)
         close(s->store.file);
     free(s->tables);
+    free(s->words_memory);
     free(s->members);
     pl_region_free(&s->region);
     free(s);
@@ -230,9 +231,12 @@ pl_status pl__step_prepare(pl_step *s, pl_error *e)
     pl__step_measure(&s->request, &finest, &s->params, &c);
     s->tables_room = pl_max(s->tables_room, c.tables);
     s->tables = calloc(1, s->tables_room);
+    s->words_memory = calloc(1, pl_max(1, c.words));
     s->members = aligned_alloc(64, pl_round_up(s->request.threads * sizeof *s->members, 64));
     s->floor = s->plan.floor;
-    return s->tables && s->members ? PL_OK : pl_fail_no_memory(e, s->tables_room, "program of the step");
+    if (s->words_memory)
+        pl__words_lay_out(s, s->words_memory);
+    return s->tables && s->members && s->words_memory ? PL_OK : pl_fail_no_memory(e, s->tables_room, "program of the step");
 }
 
 /* ---- parameters ---- */
@@ -255,7 +259,8 @@ pl_status pl_step_get(pl_step *s, int what, uint64_t first, uint64_t count, floa
         out += none;
         count -= none;
     }
-    return count ? pl__store_get(&s->store, whats[what], first, count, out, e) : PL_OK;
+    pl_status st = first < s->params.words ? pl__words_settle(s, e) : PL_OK;
+    return count && !st ? pl__store_get(&s->store, whats[what], first, count, out, e) : st;
 }
 
 pl_status pl_step_set(pl_step *s, int what, uint64_t first, uint64_t count, const float *in, pl_error *e)
@@ -267,7 +272,8 @@ pl_status pl_step_set(pl_step *s, int what, uint64_t first, uint64_t count, cons
         in += none;
         count -= none;
     }
-    return count ? pl__store_set(&s->store, whats[what], first, count, in, e) : PL_OK;
+    pl_status st = first < s->params.words ? pl__words_settle(s, e) : PL_OK;
+    return count && !st ? pl__store_set(&s->store, whats[what], first, count, in, e) : st;
 }
 
 void pl_step_watch(pl_step *s, void (*look)(void *self), void *self)
@@ -304,7 +310,7 @@ static pl_status move_store(pl_step *s, const pl_step_plan *next, pl_error *e)
     s->store.file = -1;
     const pl__step_layout *l = &old.program.l;
     if (l->gradients != UINT64_MAX)
-        release_pages(old.arena + l->gradients, (s->params.elements - s->params.learn_first) * sizeof(float));
+        release_pages(old.arena + l->gradients, (s->params.elements - s->params.gradient_first) * sizeof(float));
     release_pages(old.arena + l->inputs, l->bytes - l->inputs);
     pl_status st = map_arena(s, e);
     if (!st && next->spill_bytes)
@@ -316,7 +322,7 @@ static pl_status move_store(pl_step *s, const pl_step_plan *next, pl_error *e)
         for (int what = 0; what < 3 && !st; what++)
             for (uint64_t first = what ? s->params.learn_first : 0; first < s->params.elements && !st; first += n) {
                 uint64_t count = pl_min(n, s->params.elements - first);
-                const float *from = pl__store_at(&old.store, whats[what], first, count);
+                const float *from = pl__store_at(&old.store, whats[what], first);
                 if (!from) {
                     st = pl__store_get(&old.store, whats[what], first, count, chunk, e);
                     from = chunk;

@@ -40,7 +40,7 @@ pl_status pl__spill_open(const char *folder, uint64_t bytes, pl__store *s, pl_er
 
 uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_layout *l, uint64_t at[PL__WHATS])
 {
-    uint64_t learned = p->elements - p->learn_first, end = 0, state = learned - pl__resident_state(k, learned);
+    uint64_t end = 0, state = pl__spilled_state(k, p);
     const struct {
         bool spilled;
         uint64_t bytes;
@@ -48,7 +48,7 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
         [PL__WEIGHTS] = {k->spill_weights, p->elements * sizeof(float)},
         [PL__MOMENT1] = {k->spill_state, state * sizeof(float)},
         [PL__MOMENT2] = {k->spill_state, state * sizeof(float)},
-        [PL__GRADIENTS] = {k->spill_gradients, learned * sizeof(float)},
+        [PL__GRADIENTS] = {k->spill_gradients, (p->elements - p->gradient_first) * sizeof(float)},
         [PL__INPUTS] = {k->spill_inputs, (r->model->layers + 2) * l->input_bytes},
         [PL__KEPT] = {k->passing_layers > 0, k->passing_layers * l->kept_file},
     };
@@ -59,7 +59,11 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
     return end ? end + PAGE : 0; /* the last page is never written, see check_size */
 }
 
-uint64_t pl__resident_state(const pl_step_knobs *k, uint64_t learned) { return !k->spill_state ? learned : learned / PL_STATE_PARTS * k->resident_state; }
+uint64_t pl__spilled_state(const pl_step_knobs *k, const pl__parameters *p)
+{
+    uint64_t learned = p->elements - p->learn_first;
+    return k->spill_state ? learned - learned / PL_STATE_PARTS * k->resident_state : 0;
+}
 
 static pl_status disk_failed(const char *what, pl_error *e) { return pl_fail(e, PL_MACHINE, "spill file: %s: %s", what, strerror(errno)); }
 
@@ -113,26 +117,24 @@ static pl_status file_set(const pl__store *s, uint64_t at, const char *from, uin
     return check_size(s, e);
 }
 
-/* Of elements [at, at + count) behind the skipped ones: how many are in memory. */
-static uint64_t count_here(const pl__store *s, pl__what what, uint64_t at, uint64_t count)
+/* Of elements [at, at + count) behind the skipped ones: how many are in the file. */
+static uint64_t count_filed(const pl__store *s, pl__what what, uint64_t at, uint64_t count)
 {
-    return at < s->here[what] ? pl_min(count, s->here[what] - at) : 0;
+    return at < s->filed[what] ? pl_min(count, s->filed[what] - at) : 0;
 }
 
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e)
 {
-    uint64_t at = first - s->skipped[what], here = count_here(s, what, at, count);
-    if (here)
-        memcpy(out, (const float *)(const void *)s->memory[what] + at, here * sizeof *out);
-    return here == count ? PL_OK
-                         : file_get(s, s->file_at[what] + (at + here - s->here[what]) * sizeof *out, (char *)(out + here), (count - here) * sizeof *out, e);
+    uint64_t at = first - s->skipped[what], filed = count_filed(s, what, at, count);
+    if (filed < count)
+        memcpy(out + filed, (const float *)(const void *)s->memory[what] + (at + filed - s->filed[what]), (count - filed) * sizeof *out);
+    return filed ? file_get(s, s->file_at[what] + at * sizeof *out, (char *)out, filed * sizeof *out, e) : PL_OK;
 }
 
 pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint64_t count, const float *in, pl_error *e)
 {
-    uint64_t at = first - s->skipped[what], here = count_here(s, what, at, count);
-    if (here)
-        memmove((float *)(void *)s->memory[what] + at, in, here * sizeof *in);
-    return here == count ? PL_OK
-                         : file_set(s, s->file_at[what] + (at + here - s->here[what]) * sizeof *in, (const char *)(in + here), (count - here) * sizeof *in, e);
+    uint64_t at = first - s->skipped[what], filed = count_filed(s, what, at, count);
+    if (filed < count)
+        memmove((float *)(void *)s->memory[what] + (at + filed - s->filed[what]), in + filed, (count - filed) * sizeof *in);
+    return filed ? file_set(s, s->file_at[what] + at * sizeof *in, (const char *)in, filed * sizeof *in, e) : PL_OK;
 }

@@ -1,8 +1,8 @@
 /* Walks the program of a step: stage by stage, micro-batch by micro-batch, all threads on each
- * operation; then the gradient's norm and the update. */
+ * operation; then the gradient's norm. */
 #include "train/loss.h"
 #include "train/plan.h"
-#include "train/state.h"
+#include "train/update.h"
 
 #include <assert.h>
 #include <math.h>
@@ -81,7 +81,7 @@ void pl__fetch_run(pl_step *s, const pl__fetch *f, unsigned member)
         fetch_copy(s, f);
         return;
     }
-    const float *there = pl__store_at(&s->store, PL__WEIGHTS, f->from, (uint64_t)f->rows * f->columns);
+    const float *there = pl__store_at(&s->store, PL__WEIGHTS, f->from);
     if (there) {
         pack_rows(s, f, there, 0, f->rows);
         return;
@@ -186,12 +186,15 @@ static void pass_out(pl_step *s, const pl__step_stage *stage, const pl__micro *m
         pass_rows(s, micro, s->request.model->layers + 1, l->hidden_gradient, true, member);
 }
 
+/* A yield's elements in this batch. */
+static uint64_t yielded(const pl_step *s, const pl__yield *y) { return y->words ? s->words.count * s->words.width : y->count; }
+
 static void clear_gradients(pl_step *s, const pl__step_stage *stage, unsigned member)
 {
     uint64_t threads = s->request.threads;
     for (uint32_t i = 0; i < stage->yield_count; i++) {
         const pl__yield *y = &s->program.yields[stage->first_yield + i];
-        uint64_t first = y->count * member / threads, last = y->count * (member + 1) / threads;
+        uint64_t first = yielded(s, y) * member / threads, last = yielded(s, y) * (member + 1) / threads;
         memset((float *)(void *)(s->arena + y->at) + first, 0, (last - first) * sizeof(float));
     }
 }
@@ -208,7 +211,7 @@ static void close_shard(pl_step *s, const pl__step_stage *stage, const pl__micro
     uint64_t threads = s->request.threads, at = l->shards;
     for (uint32_t i = 0; i < stage->yield_count; i++) {
         const pl__yield *y = &s->program.yields[stage->first_yield + i];
-        uint64_t first = y->count * member / threads, n = y->count * (member + 1) / threads - first;
+        uint64_t first = yielded(s, y) * member / threads, n = yielded(s, y) * (member + 1) / threads - first;
         float *sum = (float *)(void *)(s->arena + y->at) + first;
         for (unsigned k = 1; k <= joins; k++) {
             const float *other = (const float *)(const void *)(s->arena + at + (waiting - k) * l->shard_bytes) + first;
@@ -240,13 +243,16 @@ static void finish_gradients(pl_step *s, const pl__step_stage *stage, unsigned m
     pl_error e;
     for (uint32_t i = 0; i < stage->yield_count; i++) {
         const pl__yield *y = &s->program.yields[stage->first_yield + i];
-        for (uint64_t first = 0; first < y->count; first += PL__CHUNK, chunk++) {
-            if (chunk % s->request.threads != member)
+        uint64_t count = yielded(s, y), place = chunk;
+        chunk += (y->count + PL__CHUNK - 1) / PL__CHUNK;
+        for (uint64_t first = 0; first < count; first += PL__CHUNK, place++) {
+            if (place % s->request.threads != member)
                 continue;
-            uint64_t n = pl_min(PL__CHUNK, y->count - first);
+            uint64_t n = pl_min(PL__CHUNK, count - first);
             const float *at = (const float *)(const void *)(s->arena + y->at) + first;
-            sums[chunk] = s->request.train->sum_squares(at, n);
-            pl_status st = s->store.memory[PL__GRADIENTS] ? PL_OK : pl__store_set(&s->store, PL__GRADIENTS, y->first + first, n, at, &e);
+            sums[place] = s->request.train->sum_squares(at, n);
+            bool spilled = !s->store.memory[PL__GRADIENTS] && !y->words;
+            pl_status st = !spilled ? PL_OK : pl__store_set(&s->store, PL__GRADIENTS, y->first + first, n, at, &e);
             if (st)
                 pl__step_fail(s, st, &e);
         }
@@ -281,71 +287,6 @@ static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
     return true;
 }
 
-/* ---- the update ---- */
-
-/* In memory where it is resident, else through the member's staging. */
-static float *borrow(pl_step *s, pl__what what, uint64_t first, uint64_t n, float *staging, pl_error *e, pl_status *st)
-{
-    float *there = pl__store_at(&s->store, what, first, n);
-    if (there || *st)
-        return there;
-    *st = pl__store_get(&s->store, what, first, n, staging, e);
-    return staging;
-}
-
-/* By squaring: the same bits whatever the C library's pow does on this processor. */
-static double power(double base, uint64_t exponent)
-{
-    double result = 1;
-    for (; exponent; exponent >>= 1, base *= base)
-        if (exponent & 1)
-            result *= base;
-    return result;
-}
-
-static void update_chunk(pl_step *s, const pl_parameter *p, uint64_t first, uint64_t n, unsigned member)
-{
-    const pl_recipe *r = &s->request.recipe;
-    float *staging = pl__workspace(s, member);
-    pl_error e;
-    pl_status st = PL_OK;
-    float *w = borrow(s, PL__WEIGHTS, first, n, staging, &e, &st), *m = borrow(s, PL__MOMENT1, first, n, staging + PL__UPDATE, &e, &st);
-    float *v = borrow(s, PL__MOMENT2, first, n, staging + 2 * PL__UPDATE, &e, &st), *g = borrow(s, PL__GRADIENTS, first, n, staging + 3 * PL__UPDATE, &e, &st);
-    if (!st) {
-        double decay = p->decays ? r->weight_decay : 0;
-        pl_adamw a = {.w = w,
-            .m = m,
-            .v = v,
-            .gradient = g,
-            .clip = (float)s->clip,
-            .keep = (float)(1.0 - s->lr * decay),
-            .b1 = r->b1,
-            .b2 = r->b2,
-            .step_size = (float)(s->lr / (1.0 - power(r->b1, s->t))),
-            .root2 = (float)sqrt(1.0 - power(r->b2, s->t)),
-            .eps = (float)r->eps};
-        s->request.train->adamw(&a, 0, n);
-        st = pl__store_set(&s->store, PL__WEIGHTS, first, n, w, &e);
-    }
-    if (!st)
-        st = pl__store_set(&s->store, PL__MOMENT1, first, n, m, &e);
-    if (!st)
-        st = pl__store_set(&s->store, PL__MOMENT2, first, n, v, &e);
-    if (st)
-        pl__step_fail(s, st, &e);
-}
-
-static void update_all(pl_step *s, unsigned member)
-{
-    uint64_t chunk = 0;
-    for (size_t i = 0; i < s->program.parameter_count; i++) {
-        const pl_parameter *p = &s->program.parameters[i];
-        for (uint64_t first = 0; p->learns && first < p->count; first += PL__UPDATE, chunk++)
-            if (chunk % s->request.threads == member)
-                update_chunk(s, p, p->first + first, pl_min(PL__UPDATE, p->count - first), member);
-    }
-}
-
 /* Norm over all gradients: chunk sums in the order of the yields. */
 static double grad_norm(pl_step *s)
 {
@@ -353,12 +294,16 @@ static double grad_norm(pl_step *s)
     double sum = 0;
     uint64_t chunk = 0;
     s->bad_yield = SIZE_MAX;
-    for (size_t i = 0; i < s->program.yield_count; i++)
-        for (uint64_t first = 0; first < s->program.yields[i].count; first += PL__CHUNK, chunk++) {
-            sum += sums[chunk];
-            if (!isfinite(sums[chunk]) && s->bad_yield == SIZE_MAX)
+    for (size_t i = 0; i < s->program.yield_count; i++) {
+        const pl__yield *y = &s->program.yields[i];
+        for (uint64_t first = 0; first < yielded(s, y); first += PL__CHUNK) {
+            double part = sums[chunk + first / PL__CHUNK];
+            sum += part;
+            if (!isfinite(part) && s->bad_yield == SIZE_MAX)
                 s->bad_yield = i;
         }
+        chunk += (y->count + PL__CHUNK - 1) / PL__CHUNK;
+    }
     return sqrt(sum);
 }
 
@@ -380,6 +325,7 @@ static void step_job(void *self, unsigned member)
 {
     pl_step *s = self;
     s->request.kernels->enter(&s->members[member].fp);
+    pl__words_catch_up(s, member);
     if (!s->eval)
         make_keys(s, member);
     bool on = true;
@@ -389,14 +335,6 @@ static void step_job(void *self, unsigned member)
             break;
         on = run_stage(s, stage, member);
     }
-    s->request.kernels->leave(&s->members[member].fp);
-}
-
-static void update_job(void *self, unsigned member)
-{
-    pl_step *s = self;
-    s->request.kernels->enter(&s->members[member].fp);
-    update_all(s, member);
     s->request.kernels->leave(&s->members[member].fp);
 }
 
@@ -446,6 +384,7 @@ static pl_status run_batch(pl_step *s, const pl_batch *b, bool eval, pl_error *e
         atomic_store(&s->error_taken, false);
         s->keys = (uint64_t *)(void *)(s->arena + s->program.l.keys);
         make_micros(s);
+        pl__words_of_batch(s);
         pl_barrier_init(&s->barrier, s->request.threads);
         pl_team_run(s->team, s->request.threads, step_job, s);
         if (atomic_load(&s->failed)) {
@@ -481,12 +420,7 @@ pl_status pl_step_run(pl_step *s, const pl_batch *batch, uint64_t t, double lr, 
     double most = s->request.recipe.max_grad_norm;
     double clip = most > 0 ? most / (out->grad_norm + 1e-6) : 1; /* torch.nn.utils.clip_grad_norm_ */
     s->clip = clip < 1 ? clip : 1;
-    pl_team_run(s->team, s->request.threads, update_job, s);
-    if (!atomic_load(&s->failed))
-        return PL_OK;
-    if (e)
-        *e = s->error;
-    return s->status;
+    return pl__update(s, e);
 }
 
 pl_status pl_step_eval(pl_step *s, const pl_batch *batch, float *logits, pl_error *e)

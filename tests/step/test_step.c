@@ -147,6 +147,19 @@ static pl_step *open_step(fixture *f, const pl_step_knobs *knobs)
     return s;
 }
 
+/* As if every word had a gradient. */
+static float *gradients_of(pl_step *s)
+{
+    uint64_t n = pl_step_elements(s), first = s->params.gradient_first;
+    float *g = calloc(n, sizeof *g);
+    const float *words = (const float *)(const void *)(s->arena + s->program.l.word_gradients);
+    pl_error e;
+    assert_int_equal(pl__store_get(&s->store, PL__GRADIENTS, first, n - first, g + first, &e), PL_OK);
+    for (uint32_t i = 0; i < s->words.count; i++)
+        memcpy(g + s->words.rows[i] * s->words.width, words + i * s->words.width, s->words.width * sizeof *g);
+    return g;
+}
+
 static double loss_of(pl_step *s, const pl_batch *b)
 {
     float logits[TEXTS * LABELS];
@@ -165,13 +178,13 @@ static void gradients(fixture *f)
     pl_step_result r;
     pl_error e;
     uint64_t n = pl_step_elements(s);
-    float *before = malloc(n * sizeof *before), *gradient = malloc(n * sizeof *gradient);
+    float *before = malloc(n * sizeof *before);
     assert_int_equal(pl_step_get(s, 0, 0, n, before, &e), PL_OK);
     double first = loss_of(s, &b);
     if (pl_step_run(s, &b, 1, 0, &r, &e))
         fail_msg("%s", e.text);
     assert_true(fabs(first - r.loss) < 1e-6 * fabs(first));
-    assert_int_equal(pl__store_get(&s->store, PL__GRADIENTS, 0, n, gradient, &e), PL_OK);
+    float *gradient = gradients_of(s);
     double square = 0;
     for (size_t i = 0; i < pl_step_parameters(s); i++) {
         const pl_parameter *p = pl_step_parameter(s, i);
@@ -353,8 +366,7 @@ static float *gradient_of(path p, uint32_t shards, uint64_t *n, double *loss)
         fail_msg("%s", e.text);
     *loss = r.loss;
     *n = pl_step_elements(s);
-    float *g = malloc(*n * sizeof *g);
-    assert_int_equal(pl__store_get(&s->store, PL__GRADIENTS, 0, *n, g, &e), PL_OK);
+    float *g = gradients_of(s);
     pl_step_close(s);
     close_model(&f);
     return g;
@@ -400,6 +412,86 @@ static void shards_gradients(void **state)
     free(one);
 }
 
+/* ---- words that a batch lacks ---- */
+
+/* A short batch whose words come again after one step or after hundreds. */
+static pl_batch sparse_batch(uint64_t step)
+{
+    pl_batch b = make_batch();
+    uint32_t seed = (uint32_t)step * 2654435761u;
+    b.texts = 2;
+    b.rows = starts[2];
+    for (uint32_t i = 0; i < b.rows; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        ids[i] = i % 3 == 0 ? 2 : step % 100 == 7 ? 5 + (seed >> 16) % 60 : 5 + (uint32_t)(step % 9);
+    }
+    return b;
+}
+
+enum { SPARSE_STEPS = 2 * PL__WINDOW + 90 };
+
+/* All that is learned, with words brought up to date when they are asked for: behind every `often`-th step. */
+static float *learn_sparse(fixture *f, const pl_step_knobs *knobs, uint64_t often, uint64_t shrink)
+{
+    pl_step *s = open_step(f, knobs);
+    uint64_t n = pl_step_elements(s);
+    float *all = malloc(3 * n * sizeof *all), logits[TEXTS * LABELS];
+    pl_error e;
+    pl_step_result r;
+    for (uint64_t t = 1; t <= SPARSE_STEPS; t++) {
+        pl_batch b = sparse_batch(t);
+        if (shrink && (t == 40 || t == 300))
+            assert_int_equal(pl_step_shrink(s, t == 40 ? shrink : 0), PL_OK);
+        if (pl_step_run(s, &b, t, 1e-3 / (double)t, &r, &e))
+            fail_msg("%s", e.text);
+        b = sparse_batch(t + 50);
+        if (t % 31 == 0)
+            assert_int_equal(pl_step_eval(s, &b, logits, &e), PL_OK);
+        if (often && t % often == 0)
+            assert_int_equal(pl_step_get(s, 0, 0, n, all, &e), PL_OK);
+    }
+    if (shrink)
+        assert_true(pl_step_bends(s) > 0);
+    for (int what = 0; what < 3; what++)
+        assert_int_equal(pl_step_get(s, what, 0, n, all + (uint64_t)what * n, &e), PL_OK);
+    pl_step_close(s);
+    return all;
+}
+
+static void absent_words(void **state)
+{
+    (void)state;
+    fixture f;
+    open_model(&f, &bert, fastest());
+    uint64_t n = elements_of(&f);
+    pl_step_plan plan;
+    pl_error e;
+    assert_int_equal(pl_step_plan_make(&f.request, &f.region, &plan, &e), PL_OK);
+    pl_step *untouched = open_step(&f, NULL);
+    enum { ABSENT = 80 }; /* no batch has it */
+    float before[48];
+    uint64_t at = ABSENT * 48;
+    assert_int_equal(pl_step_get(untouched, 0, at, 48, before, &e), PL_OK);
+    pl_step_close(untouched);
+    float *truth = learn_sparse(&f, NULL, 1, 0); /* every row in every step */
+    for (unsigned i = 0; i < 48; i++) {
+        float w = before[i];
+        for (uint64_t t = 1; t <= SPARSE_STEPS; t++)
+            w *= (float)(1.0 - 1e-3 / (double)t * 0.01);
+        assert_true(w == truth[at + i] && truth[n + at + i] == 0 && truth[2 * n + at + i] == 0);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        pl_step_knobs k = {
+            .micro_rows = LONGEST, .spill_state = i > 0, .resident_state = i * 5 % PL_STATE_PARTS, .spill_weights = i & 1, .spill_gradients = i & 2};
+        f.request.threads = i < 5 ? 1 + i % 3 : 2; /* those of the floor */
+        float *other = learn_sparse(&f, i < 5 ? &k : NULL, i % 3 * 17, i == 5 ? plan.floor : 0);
+        assert_memory_equal(truth, other, 3 * n * sizeof *truth);
+        free(other);
+    }
+    free(truth);
+    close_model(&f);
+}
+
 static void floor_and_ledger(void **state)
 {
     (void)state;
@@ -433,6 +525,7 @@ int main(void)
         cmocka_unit_test(shards_gradients),
         cmocka_unit_test(bf16_same),
         cmocka_unit_test(bf16_gradients),
+        cmocka_unit_test(absent_words),
         cmocka_unit_test(floor_and_ledger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,7 +243,7 @@ def recipe():
 
 
 def with_data(*flags):
-    fixed = [x for k in ("--batch", "--max-length", "--threads") for x in (k, RECIPE[k])]
+    fixed = [x for k in ("--batch", "--max-length", "--threads", "--seed", "--epochs", "--max-steps", "--shuffle") if k in RECIPE for x in (k, RECIPE[k])]
     run = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", "--data", path("train.csv"), "--eval", path("eval.csv"), *fixed, *flags], capture_output=True)
     return run.stdout
 
