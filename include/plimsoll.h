@@ -367,7 +367,7 @@ typedef struct pl_training_stats {
     double seconds;                    /* in steps */
     double read_seconds, evaluate_seconds, save_seconds;
     uint64_t limit_bytes, peak_bytes, bends;
-    uint64_t read_bytes, written_bytes; /* of the spill file, by the plan */
+    uint64_t read_bytes, written_bytes; /* from and to the spill file so far */
 } pl_training_stats;
 PL_API void pl_trainer_stats(const pl_trainer *trainer, pl_training_stats *out);
 

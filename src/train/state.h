@@ -9,6 +9,10 @@
 /* ---- the store: parameters, gradients, moments, in memory or in the spill file ---- */
 typedef enum pl__what { PL__WEIGHTS, PL__MOMENT1, PL__MOMENT2, PL__GRADIENTS, PL__INPUTS, PL__KEPT, PL__WHATS } pl__what;
 
+typedef struct pl__traffic { /* bytes from and to the spill file */
+    _Atomic uint64_t read, written;
+} pl__traffic;
+
 typedef struct pl__store {
     char *memory[PL__WHATS];     /* what is resident, or NULL */
     uint64_t file_at[PL__WHATS]; /* offset in the spill file */
@@ -16,6 +20,7 @@ typedef struct pl__store {
     uint64_t filed[PL__WHATS];   /* elements in the file; those behind them are in memory */
     int file;                    /* -1: nothing is spilled */
     uint64_t file_bytes;         /* its size, which never changes */
+    pl__traffic *traffic;
 } pl__store;
 /* Elements of the store; the resident ones are copied. PL_MACHINE when the disk fails or is full. */
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e);
@@ -72,6 +77,7 @@ struct pl_step {
     uint64_t front_bytes, mapped_bytes;
     pl_team *team;
     pl__store store;
+    pl__traffic traffic;
     pl__member_state *members;
     pl__words words;
     void *words_memory;

@@ -176,6 +176,7 @@ pl_status pl_step_open(const pl_step_request *r, const pl_step_plan *plan, pl_st
     s->plan = *plan;
     s->limit = r->limit;
     s->store.file = -1;
+    s->store.traffic = &s->traffic;
     pl_region_init(&s->region, pl_memory_system());
     pl_status st = pl__parameters_make(r, &s->region, &s->params, e);
     if (!st)
@@ -246,6 +247,12 @@ const pl_parameter *pl_step_parameter(const pl_step *s, size_t index) { return &
 uint64_t pl_step_elements(const pl_step *s) { return s->params.elements; }
 const pl_step_plan *pl_step_plan_now(const pl_step *s) { return &s->plan; }
 uint64_t pl_step_bends(const pl_step *s) { return s->bends; }
+
+void pl_step_traffic(const pl_step *s, uint64_t *read, uint64_t *written)
+{
+    *read = atomic_load(&s->traffic.read);
+    *written = atomic_load(&s->traffic.written);
+}
 
 static const pl__what whats[] = {PL__WEIGHTS, PL__MOMENT1, PL__MOMENT2};
 

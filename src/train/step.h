@@ -137,5 +137,6 @@ void pl_step_watch(pl_step *s, void (*look)(void *self), void *self);
 void pl_step_stop(pl_step *s); /* async-signal-safe; the running step ends with PL_STOPPED */
 const pl_step_plan *pl_step_plan_now(const pl_step *s);
 uint64_t pl_step_bends(const pl_step *s);
+void pl_step_traffic(const pl_step *s, uint64_t *read, uint64_t *written); /* bytes from and to the spill file so far */
 
 #endif

@@ -83,6 +83,7 @@ static pl_status check_size(const pl__store *s, pl_error *e)
 
 static pl_status file_get(const pl__store *s, uint64_t at, char *to, uint64_t left, pl_error *e)
 {
+    atomic_fetch_add_explicit(&s->traffic->read, left, memory_order_relaxed);
     while (left) {
         ssize_t n = pread(s->file, to, left, (off_t)at);
         if (n < 0 && errno == EINTR)
@@ -102,6 +103,7 @@ static pl_status file_get(const pl__store *s, uint64_t at, char *to, uint64_t le
 
 static pl_status file_set(const pl__store *s, uint64_t at, const char *from, uint64_t left, pl_error *e)
 {
+    atomic_fetch_add_explicit(&s->traffic->written, left, memory_order_relaxed);
     while (left) {
         ssize_t n = pwrite(s->file, from, left, (off_t)at);
         if (n < 0 && errno == EINTR)

@@ -130,10 +130,10 @@ struct pl_trainer {
     pl_promise *promise;
     _Atomic(pl_step *) running;
     _Atomic bool busy, stop;
-    _Atomic uint64_t asked; /* by pl_trainer_shrink: bytes + 1 */
-    bool placed;            /* OUT has its name already, see pl__output_is_finished */
-    uint64_t saved;         /* step of the newest checkpoint */
-    uint64_t bends;         /* of the step that is closed */
+    bool placed; /* OUT has its name already, see pl__output_is_finished */
+    _Atomic uint64_t asked;        /* by pl_trainer_shrink: bytes + 1 */
+    uint64_t saved;                /* step of the newest checkpoint */
+    uint64_t bends, read, written; /* of the step that is closed */
     _Atomic uint64_t shown_step, shown_texts, shown_tokens, shown_peak, shown_limit;
     _Atomic double step_seconds;
     double evaluate_seconds, save_seconds;

@@ -426,6 +426,8 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
         s = finished ? pl__output_place(t, e) : train(t, resumed, e);
     atomic_store(&t->running, NULL);
     t->bends = t->step ? pl_step_bends(t->step) : 0;
+    if (t->step)
+        pl_step_traffic(t->step, &t->read, &t->written);
     pl_step_close(t->step);
     t->step = NULL;
     pl_promise_end(t->promise);
@@ -441,6 +443,9 @@ static double recent_loss(const pl__progress *g) { return g->loss_steps ? g->los
 
 void pl_trainer_stats(const pl_trainer *t, pl_training_stats *out)
 {
+    uint64_t read = t->read, written = t->written;
+    if (t->step)
+        pl_step_traffic(t->step, &read, &written);
     *out = (pl_training_stats){
         .step = t->progress.step,
         .steps = t->schedule.steps,
@@ -455,7 +460,7 @@ void pl_trainer_stats(const pl_trainer *t, pl_training_stats *out)
         .limit_bytes = atomic_load(&t->shown_limit),
         .peak_bytes = atomic_load(&t->shown_peak),
         .bends = t->step ? pl_step_bends(t->step) : t->bends,
-        .read_bytes = atomic_load(&t->shown_step) * t->plan.spill_read,
-        .written_bytes = atomic_load(&t->shown_step) * t->plan.spill_written,
+        .read_bytes = read,
+        .written_bytes = written,
     };
 }
