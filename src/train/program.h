@@ -149,6 +149,7 @@ typedef struct pl__step_program {
 
 enum { PL__CHUNK = 1 << 16 };  /* elements: unit of the norm's tree */
 enum { PL__UPDATE = 1 << 14 }; /* elements updated at once: what is spilled passes through memory in such parts */
+enum { PL__PART = 1 << 16 };   /* elements that one member updates before another's turn */
 
 
 #endif

@@ -20,11 +20,16 @@ typedef struct pl__store {
     uint64_t filed[PL__WHATS];   /* elements in the file; those behind them are in memory */
     int file;                    /* -1: nothing is spilled */
     uint64_t file_bytes;         /* its size, which never changes */
+    bool disk;                   /* the file is larger than what stays in the page cache */
     pl__traffic *traffic;
 } pl__store;
 /* Elements of the store; the resident ones are copied. PL_MACHINE when the disk fails or is full. */
 pl_status pl__store_get(const pl__store *s, pl__what what, uint64_t first, uint64_t count, float *out, pl_error *e);
 pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint64_t count, const float *in, pl_error *e);
+/* Of a file that the page cache does not hold: has the kernel read elements before they are needed, and
+ * write them before it needs their pages. Nothing waits, nothing changes but when. */
+void pl__store_ahead(const pl__store *s, pl__what what, uint64_t first, uint64_t count);
+void pl__store_behind(const pl__store *s, pl__what what, uint64_t first, uint64_t count);
 /* Where resident elements from `first` on stand; NULL if that is in the file. */
 static inline float *pl__store_at(const pl__store *s, pl__what what, uint64_t first)
 {

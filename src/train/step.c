@@ -188,6 +188,7 @@ pl_status pl_step_open(const pl_step_request *r, const pl_step_plan *plan, pl_st
         st = map_arena(s, e);
     if (!st && plan->spill_bytes)
         st = pl__spill_open(r->spill_folder, plan->spill_bytes, &s->store, e);
+    s->store.disk = plan->spill_bytes > r->spill_cached;
     if (!st) {
         compile(s);
         touch_arena(s);
@@ -322,6 +323,7 @@ static pl_status move_store(pl_step *s, const pl_step_plan *next, pl_error *e)
     pl_status st = map_arena(s, e);
     if (!st && next->spill_bytes)
         st = pl__spill_open(s->request.spill_folder, next->spill_bytes, &s->store, e);
+    s->store.disk = next->spill_bytes > s->request.spill_cached;
     if (!st) {
         compile(s);
         float *chunk = pl__workspace(s, 0);

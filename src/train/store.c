@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* O_TMPFILE */
+#define _GNU_SOURCE /* O_TMPFILE, sync_file_range */
 #include "train/state.h"
 
 #include <errno.h>
@@ -139,4 +139,18 @@ pl_status pl__store_set(const pl__store *s, pl__what what, uint64_t first, uint6
     if (filed < count)
         memmove((float *)(void *)s->memory[what] + (at + filed - s->filed[what]), in + filed, (count - filed) * sizeof *in);
     return filed ? file_set(s, s->file_at[what] + at * sizeof *in, (const char *)in, filed * sizeof *in, e) : PL_OK;
+}
+
+void pl__store_ahead(const pl__store *s, pl__what what, uint64_t first, uint64_t count)
+{
+    uint64_t at = first - s->skipped[what], filed = s->disk ? count_filed(s, what, at, count) : 0;
+    if (filed)
+        posix_fadvise(s->file, (off_t)(s->file_at[what] + at * sizeof(float)), (off_t)(filed * sizeof(float)), POSIX_FADV_WILLNEED);
+}
+
+void pl__store_behind(const pl__store *s, pl__what what, uint64_t first, uint64_t count)
+{
+    uint64_t at = first - s->skipped[what], filed = s->disk ? count_filed(s, what, at, count) : 0;
+    if (filed)
+        sync_file_range(s->file, (off_t)(s->file_at[what] + at * sizeof(float)), (off_t)(filed * sizeof(float)), SYNC_FILE_RANGE_WRITE);
 }

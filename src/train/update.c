@@ -64,18 +64,32 @@ static pl__pace pace_of(const pl_step *s, const pl_parameter *p)
     };
 }
 
+static const pl__what LEARNED[] = {PL__WEIGHTS, PL__MOMENT1, PL__MOMENT2, PL__GRADIENTS};
+
+/* A member's next part of a parameter is read while it works on this one, and what it leaves is written. */
+static void update_part(pl_step *s, const pl_parameter *p, uint64_t first, const pl__pace *pace, unsigned member)
+{
+    uint64_t end = pl_min(p->count, first + PL__PART), next = first + s->request.threads * (uint64_t)PL__PART;
+    for (size_t i = 0; i < PL_COUNT(LEARNED) && next < p->count; i++)
+        pl__store_ahead(&s->store, LEARNED[i], p->first + next, pl_min(PL__PART, p->count - next));
+    for (uint64_t at = first; at < end; at += PL__UPDATE)
+        pl__learn(s, p->first + at, pl_min(PL__UPDATE, end - at), NULL, pace, 1, member);
+    for (size_t i = 0; i + 1 < PL_COUNT(LEARNED); i++)
+        pl__store_behind(&s->store, LEARNED[i], p->first + first, end - first);
+}
+
 static void update_job(void *self, unsigned member)
 {
     pl_step *s = self;
-    uint64_t chunk = 0;
+    uint64_t part = 0;
     s->request.kernels->enter(&s->members[member].fp);
     pl__words_update(s, member);
     for (size_t i = s->params.words ? 1 : 0; i < s->program.parameter_count; i++) {
         const pl_parameter *p = &s->program.parameters[i];
         pl__pace pace = pace_of(s, p);
-        for (uint64_t first = 0; p->learns && first < p->count; first += PL__UPDATE, chunk++)
-            if (chunk % s->request.threads == member)
-                pl__learn(s, p->first + first, pl_min(PL__UPDATE, p->count - first), NULL, &pace, 1, member);
+        for (uint64_t first = 0; p->learns && first < p->count; first += PL__PART, part++)
+            if (part % s->request.threads == member)
+                update_part(s, p, first, &pace, member);
     }
     s->request.kernels->leave(&s->members[member].fp);
 }

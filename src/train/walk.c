@@ -119,12 +119,30 @@ static void fetch_all(pl_step *s, const pl__step_stage *stage, unsigned member)
 
 /* ---- what a stage does before and behind its operations ---- */
 
+static uint64_t inputs_stride(const pl_step *s)
+{
+    const pl_model *m = s->request.model;
+    return pl__train_stride(pl_value_width(m, m->operators[0].out));
+}
+
+static uint64_t kept_width(const pl_step *s)
+{
+    uint64_t width = 0;
+    for (uint32_t i = 0; i < s->program.passing_count; i++)
+        width += s->program.passing_strides[i];
+    return width;
+}
+
+static uint64_t kept_element(const pl_step *s, const pl__step_stage *stage, const pl__micro *micro)
+{
+    return stage->layer * (s->program.l.kept_file / sizeof(float)) + micro->first_row * kept_width(s);
+}
+
 /* Rows of a micro-batch of one input (or, behind the last, of the hidden gradient) from or to the
  * spill file. */
 static void pass_rows(pl_step *s, const pl__micro *micro, uint32_t input, uint64_t at, bool out, unsigned member)
 {
-    const pl_model *m = s->request.model;
-    uint64_t stride = pl__train_stride(pl_value_width(m, m->operators[0].out)), rows = micro->last_row - micro->first_row, threads = s->request.threads;
+    uint64_t stride = inputs_stride(s), rows = micro->last_row - micro->first_row, threads = s->request.threads;
     uint64_t first = rows * member / threads, count = rows * (member + 1) / threads - first;
     float *here = (float *)(void *)(s->arena + at) + first * stride;
     uint64_t element = input * (s->program.l.input_bytes / sizeof(float)) + (micro->first_row + first) * stride;
@@ -133,6 +151,8 @@ static void pass_rows(pl_step *s, const pl__micro *micro, uint32_t input, uint64
                        : pl__store_get(&s->store, PL__INPUTS, element, count * stride, here, &e);
     if (st)
         pl__step_fail(s, st, &e);
+    if (out)
+        pl__store_behind(&s->store, PL__INPUTS, element, count * stride);
 }
 
 /* Kept inner values of a layer: in the file a layer has one stretch, in it a micro-batch has one, in
@@ -140,11 +160,9 @@ static void pass_rows(pl_step *s, const pl__micro *micro, uint32_t input, uint64
 static void pass_kept(pl_step *s, const pl__step_stage *stage, const pl__micro *micro, bool out, unsigned member)
 {
     const pl__step_layout *l = &s->program.l;
-    uint64_t rows = micro->last_row - micro->first_row, threads = s->request.threads, width = 0;
+    uint64_t rows = micro->last_row - micro->first_row, threads = s->request.threads;
     uint64_t first = rows * member / threads, count = rows * (member + 1) / threads - first;
-    for (uint32_t i = 0; i < s->program.passing_count; i++)
-        width += s->program.passing_strides[i];
-    uint64_t element = stage->layer * (l->kept_file / sizeof(float)) + micro->first_row * width;
+    uint64_t element = kept_element(s, stage, micro);
     char *at = s->arena + l->passing;
     for (uint32_t i = 0; i < s->program.passing_count; i++) {
         uint64_t stride = s->program.passing_strides[i];
@@ -154,6 +172,8 @@ static void pass_kept(pl_step *s, const pl__step_stage *stage, const pl__micro *
                            : pl__store_get(&s->store, PL__KEPT, element + first * stride, count * stride, here, &e);
         if (st)
             pl__step_fail(s, st, &e);
+        if (out)
+            pl__store_behind(&s->store, PL__KEPT, element + first * stride, count * stride);
         element += rows * stride;
         at += pl_round_up(stride * sizeof(float) * s->plan.knobs.micro_rows, LINE);
     }
@@ -255,8 +275,35 @@ static void finish_gradients(pl_step *s, const pl__step_stage *stage, unsigned m
             pl_status st = !spilled ? PL_OK : pl__store_set(&s->store, PL__GRADIENTS, y->first + first, n, at, &e);
             if (st)
                 pl__step_fail(s, st, &e);
+            if (spilled)
+                pl__store_behind(&s->store, PL__GRADIENTS, y->first + first, n);
         }
     }
+}
+
+/* What the next micro-batch reads of the spill file, while this one is computed. */
+static void read_ahead(const pl_step *s, const pl__step_stage *stage, const pl__micro *next)
+{
+    uint64_t stride = inputs_stride(s), rows = next->last_row - next->first_row, each = s->program.l.input_bytes / sizeof(float);
+    if (stage->kept_in)
+        pl__store_ahead(&s->store, PL__KEPT, kept_element(s, stage, next), rows * kept_width(s));
+    if (stage->input != PL_NO_VALUE)
+        pl__store_ahead(&s->store, PL__INPUTS, stage->input * each + next->first_row * stride, rows * stride);
+    if (stage->gradient_in)
+        pl__store_ahead(&s->store, PL__INPUTS, (s->request.model->layers + 1) * each + next->first_row * stride, rows * stride);
+}
+
+/* What the next stage reads first, while this one begins. */
+static void read_ahead_stage(const pl_step *s, const pl__step_stage *stage)
+{
+    if (stage + 1 == s->program.stages + s->program.stage_count || (s->eval && stage[1].kind == PL__BACKWARD))
+        return;
+    stage++;
+    for (uint32_t i = 0; i < stage->fetch_count; i++) {
+        const pl__fetch *f = &s->program.fetches[stage->first_fetch + i];
+        pl__store_ahead(&s->store, PL__WEIGHTS, f->from, (uint64_t)f->rows * f->columns);
+    }
+    read_ahead(s, stage, &s->micros[0]);
 }
 
 static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
@@ -266,6 +313,8 @@ static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
     if (!pl__step_agree(s, member))
         return false;
     fetch_all(s, stage, member);
+    if (member == 0)
+        read_ahead_stage(s, stage);
 
     if (!s->eval)
         clear_gradients(s, stage, member);
@@ -274,6 +323,8 @@ static bool run_stage(pl_step *s, const pl__step_stage *stage, unsigned member)
         if (!pl__step_agree(s, member))
             return false;
         pass_in(s, stage, &s->micros[i], member);
+        if (member == 0 && i + 1 < s->micro_count)
+            read_ahead(s, stage, &s->micros[i + 1]);
         for (uint32_t k = 0; k < ops; k++) {
             pl__step_op_run(s, &s->program.ops[stage->first_op + k], &s->micros[i], s->micros[i].opens, member);
             pl_barrier_wait(&s->barrier);
