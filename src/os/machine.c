@@ -173,3 +173,24 @@ uint64_t pl_os_count_slack(void)
     uint64_t n = cpus > 0 ? (uint64_t)cpus : 1;
     return n * (2 * n > 32 ? 2 * n : 32) * (page > 0 ? (uint64_t)page : 4096);
 }
+
+/* vm.NAME_bytes where it is set, else vm.NAME_ratio percent. */
+static uint64_t dirty_share(const pl_os_view *view, const char *name, uint64_t ratio, uint64_t bytes)
+{
+    char file[64];
+    uint64_t value;
+    snprintf(file, sizeof file, "sys/vm/%s_bytes", name);
+    if (pl__read_value(view->proc, file, &value) && value > 0)
+        return pl_min(value, bytes);
+    snprintf(file, sizeof file, "sys/vm/%s_ratio", name);
+    if (pl__read_value(view->proc, file, &value) && value <= 100)
+        ratio = value;
+    return bytes / 100 * ratio;
+}
+
+uint64_t pl_os_may_wait(const pl_os_view *view, uint64_t bytes)
+{
+    enum { BACKGROUND = 10, LIMIT = 20 }; /* Linux's own */
+    uint64_t begins = dirty_share(view, "dirty_background", BACKGROUND, bytes), ends = dirty_share(view, "dirty", LIMIT, bytes);
+    return pl_min(begins, ends) / 2 + ends / 2;
+}

@@ -24,6 +24,11 @@ typedef struct pl_spare {
 } pl_spare;
 pl_status pl_os_spare(const pl_os_view *view, pl_spare *out, pl_error *e);
 
+/* Of file pages that may stand in `bytes` of memory, how many may wait to be written before the kernel
+ * holds writers up: midway between where it begins to write and where it lets nobody go on
+ * (vm.dirty_*; Linux, mm/page-writeback.c, dirty_freerun_ceiling). */
+uint64_t pl_os_may_wait(const pl_os_view *view, uint64_t bytes);
+
 /* ---- what is left while a job runs: cheap enough to ask between two slices of weights. Files stay
  * open, nothing is allocated; if the process is moved to another control group, that one is watched
  * from then on. ---- */

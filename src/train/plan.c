@@ -3,6 +3,7 @@
 #include "train/update.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 enum { FLOAT = 4, LINE = 64, PAGE = 4096, HUGE_FROM = 16 << 20, STACK_BYTES = 128 << 10, UPDATE_ARRAYS = 4 };
@@ -147,7 +148,8 @@ static void add_traffic(const pl_step_request *r, const pl_step_knobs *k, const 
     *written += state * FLOAT + (k->spill_gradients ? other * FLOAT : 0) + (k->spill_inputs ? 2 * inputs : 0) + kept;
 }
 
-static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
+static double thread_seconds(
+    const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
 {
     const pl_model *m = r->model;
     double flops = 0, forward = 0, dense = 0, rows = (double)pl__usual_rows(r), learned = (double)(p->elements - p->learn_first);
@@ -173,8 +175,21 @@ static double seconds(const pl_step_request *r, const pl_step_knobs *k, const pl
     t += words * FLOAT / r->rates.touch_bytes;                        /* rows that catch up, in the cache many steps at a time: as measured on MiniLM */
     add_traffic(r, k, p, c, read, written);
     t += (double)(*read + *written) / r->rates.read_bytes; /* from and to the page cache, by the threads */
-    bool cached = c->spill <= r->spill_cached || r->spill_bytes_per_second <= 0;
-    return t / r->threads + (cached ? 0 : (double)(*read + *written) / r->spill_bytes_per_second);
+    return t / r->threads;
+}
+
+/* The disk's part of a step, beside which the threads compute: what is written and what has left the
+ * page cache meanwhile; of a file that stays there, what is more than may wait. */
+static double disk_seconds(const pl_step_request *r, const pl__step_costs *c, uint64_t read, uint64_t written)
+{
+    double file = (double)c->spill, bytes = 0;
+    if (r->spill_bytes_per_second <= 0)
+        return 0;
+    if (c->spill > r->spill_cached)
+        bytes = (double)written + (double)read * (1 - (double)r->spill_cached / file);
+    else if (c->spill > r->spill_waiting)
+        bytes = (double)written * (1 - (double)r->spill_waiting / file);
+    return bytes / r->spill_bytes_per_second;
 }
 
 /* ---- search ---- */
@@ -204,7 +219,8 @@ static uint64_t consider(search *s, const pl_step_knobs *k, pl__step_costs *cost
     pl_step_plan *o = s->out;
     if (!affordable(s->r, &c))
         return 0;
-    double t = seconds(s->r, k, s->p, &c, &read, &written);
+    double t = thread_seconds(s->r, k, s->p, &c, &read, &written), disk = disk_seconds(s->r, &c, read, written);
+    t = fmax(t, disk);
     bool fits = c.peak <= s->r->limit;
     if (!s->second && c.peak < o->floor)
         o->floor = c.peak;
@@ -218,6 +234,7 @@ static uint64_t consider(search *s, const pl_step_knobs *k, pl__step_costs *cost
             .peak = c.peak,
             .floor = o->floor,
             .seconds_per_step = t,
+            .disk_seconds = disk,
             .spill_bytes = c.spill,
             .spill_read = read,
             .spill_written = written,
@@ -374,7 +391,9 @@ pl_status pl_step_plan_with(const pl_step_request *r, const pl_step_knobs *knobs
     out->knobs = *knobs;
     out->peak = c.peak;
     out->spill_bytes = c.spill;
-    out->seconds_per_step = seconds(r, knobs, &p, &c, &out->spill_read, &out->spill_written);
+    double computing = thread_seconds(r, knobs, &p, &c, &out->spill_read, &out->spill_written);
+    out->disk_seconds = disk_seconds(r, &c, out->spill_read, out->spill_written);
+    out->seconds_per_step = fmax(computing, out->disk_seconds);
     return make_ledger(r, &p, out, region, &out->ledger, e);
 }
 

@@ -45,8 +45,9 @@ typedef struct pl_step_request {
     const char *spill_folder;      /* NULL: nothing may be spilled */
     bool spill_is_memory;          /* on tmpfs, ramfs or hugetlbfs: spilled bytes count as memory */
     uint64_t spill_free;           /* bytes the file system and RLIMIT_FSIZE allow there */
-    uint64_t spill_cached;         /* a spill file of so many bytes stays in the page cache, where it costs copies only */
-    double spill_bytes_per_second; /* of the disk, for a larger one */
+    uint64_t spill_cached;         /* bytes of a spill file that stay in the page cache, where they cost copies only */
+    uint64_t spill_waiting;        /* bytes of it that may wait to be written before writers are held up */
+    double spill_bytes_per_second; /* of the disk, for what is more; 0: no disk has a say */
 } pl_step_request;
 
 enum { PL_STATE_PARTS = 16 };
@@ -64,6 +65,7 @@ typedef struct pl_step_plan {
     pl_step_knobs knobs;
     uint64_t peak, floor;
     double seconds_per_step;                         /* of a usual batch */
+    double disk_seconds;                             /* of it, those that the disk is busy: it decides where they are all */
     uint64_t spill_bytes, spill_read, spill_written; /* file size; a step */
     bool has_next;                                   /* the smallest plan that is 5 % faster and does not fit */
     uint64_t next_peak;

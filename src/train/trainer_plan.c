@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
+static const double DISK_UNKNOWN = 4e8, DISK_FASTEST = 1e11;                    /* bytes a second: of a SATA SSD; of none so far */
 enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 48 << 10 };           /* of the heap: names, paths, heads of files */
 enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16 }; /* of a plan without data */
 
@@ -77,6 +78,7 @@ static pl_status hold_all(pl_trainer *t, pl_error *e)
     /* one is read after the other, so of the two peaks only the larger counts */
     uint64_t reading = pl_max(t->tokenizer_peak - t->tokenizer_held, t->folder_peak - pl_folder_held(f));
     hold(t, "tokenizer", "data", t->tokenizer_held, 0, 0);
+    hold(t, "disk being measured", "data", PL__DISK_BLOCK, 0, 0);
     bool lengths = has_data(t) && pl__steps_counted(t);
     hold(t, "lengths of the examples", "data", lengths ? pl_round_up(t->sets[PL_ROLE_TRAIN].examples * sizeof(uint32_t), PAGE) : 0, 0, 0);
     hold(t, "texts being tokenised", "data", pl_round_up(t->reader_bytes, PAGE), 0, 0);
@@ -136,14 +138,15 @@ static uint64_t saved_bytes(const pl_trainer *t)
     return checkpoints(t) * t->checkpoint_bytes + (t->recipe.best ? 2 : 0) * t->checkpoint_bytes / 3 + t->output_bytes;
 }
 
-/* How large a spill file stays in the page cache: half of what the job leaves, since the kernel holds
- * those up who let much of it wait to be written (vm.dirty_ratio: a fifth). */
-static uint64_t cache_left(const pl_trainer *t)
+/* Four fifths of what the job leaves of memory: others' files want some of it. */
+static void choose_cache(const pl_trainer *t, pl_step_request *r)
 {
     const pl_environment *v = t->options.environment;
     pl_os_view view = {"/proc", "/sys", v ? v->runtime_folder : NULL};
     pl_spare spare;
-    return pl_os_spare(&view, &spare, NULL) == PL_OK && spare.bytes > t->limit ? (spare.bytes - t->limit) / 2 : 0;
+    uint64_t left = pl_os_spare(&view, &spare, NULL) == PL_OK && spare.bytes > t->limit ? spare.bytes - t->limit : 0;
+    r->spill_cached = left / 5 * 4;
+    r->spill_waiting = pl_os_may_wait(&view, left);
 }
 
 static void choose_spill(pl_trainer *t)
@@ -157,10 +160,31 @@ static void choose_spill(pl_trainer *t)
     t->spill_is_memory = is_memory(t->paths.spill);
     r->spill_folder = t->paths.spill;
     r->spill_is_memory = t->spill_is_memory;
-    r->spill_cached = cache_left(t);
+    choose_cache(t, r);
     r->spill_free = pl_min(room > saved ? room - saved : 0, file_limit());
-    /* What a disk of today gives where the page cache has no room; a plan never measures. */
-    r->spill_bytes_per_second = 2e9;
+    r->spill_bytes_per_second = DISK_UNKNOWN;
+}
+
+/* The disk is measured where it could have a say: where with the fastest one a plan would be taken that
+ * the page cache does not hold. */
+static pl_status measure_disk(pl_trainer *t, pl_error *e)
+{
+    pl_step_request fast = t->request;
+    pl__parameters p;
+    pl_step_plan plan;
+    pl_region region;
+    pl_region_init(&region, pl_memory_system());
+    fast.spill_bytes_per_second = DISK_FASTEST;
+    pl_status s = pl__parameters_make(&fast, &region, &p, e);
+    if (!s)
+        s = pl__step_search(&fast, &p, &plan);
+    pl_region_free(&region);
+    if (s || !plan.fits || plan.disk_seconds <= 0)
+        return s;
+    double rate = pl__disk_rate(t->paths.spill);
+    if (rate > 0)
+        t->request.spill_bytes_per_second = rate;
+    return PL_OK;
 }
 
 /* What will be written before it is too late to say so. */
@@ -389,6 +413,8 @@ static pl_status make(pl_trainer *t, pl_error *e)
     t->output_bytes = pl__output_bytes(t);
     choose_spill(t);
     s = hold_all(t, e);
+    if (!s)
+        s = measure_disk(t, e);
     if (!s)
         s = choose_precision(t, e);
     if (!s)

@@ -65,6 +65,12 @@ pl_status pl_trainer_json(const pl_trainer *t, pl_write write, void *self, pl_er
     pl_sheet_json_ledger(&p, &s);
     pl_print(&p, ",\"estimate\":{\"tokens_per_second\":");
     pl_print_double(&p, tokens_per_second(t));
+    if (t->plan.disk_seconds > 0) {
+        pl_print(&p, ",\"disk_seconds_per_step\":");
+        pl_print_double(&p, t->plan.disk_seconds);
+        pl_print(&p, ",\"disk_bytes_per_second\":");
+        pl_print_double(&p, t->request.spill_bytes_per_second);
+    }
     pl_print(&p, "},");
     if (t->plan.has_next) {
         pl_print(&p, "\"next\":{\"peak_bytes\":%llu,\"tokens_per_second\":", (unsigned long long)t->plan.next_peak);
@@ -100,6 +106,10 @@ static void text_spill(pl_printer *p, const pl_trainer *t)
     if (steps(t) > 1)
         pl_print(p, ", %s in all%s", pl_bytes_text(total, all), total >> 40 ? ": that wears a drive out" : "");
     pl_print(p, "\n");
+    if (q->disk_seconds > 0)
+        pl_print(p, "the page cache does not hold it: the disk at %s a second takes %.3g s of a step%s\n",
+            pl_bytes_text((uint64_t)t->request.spill_bytes_per_second, all), q->disk_seconds,
+            q->disk_seconds >= q->seconds_per_step ? " and decides how long it is" : ", beside what is computed");
 }
 
 pl_status pl_trainer_text(const pl_trainer *t, bool color, pl_write write, void *self, pl_error *e)

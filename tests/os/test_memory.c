@@ -422,6 +422,23 @@ static void pages(void **state)
     pl_os_unmap(p, 4 * MIB);
 }
 
+static void what_may_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(pl_os_may_wait(&tree.view, 1000), 150); /* Linux's own: 10 and 20 percent */
+    fake_put(&tree, "proc/sys/vm/dirty_background_ratio", "4\n");
+    fake_put(&tree, "proc/sys/vm/dirty_ratio", "40\n");
+    assert_int_equal(pl_os_may_wait(&tree.view, 1000), 220);
+    fake_put(&tree, "proc/sys/vm/dirty_ratio", "junk\n");
+    assert_int_equal(pl_os_may_wait(&tree.view, 1000), 120);
+    fake_put(&tree, "proc/sys/vm/dirty_bytes", "300\n");
+    fake_put(&tree, "proc/sys/vm/dirty_background_bytes", "0\n"); /* not set */
+    assert_int_equal(pl_os_may_wait(&tree.view, 1000), 170);
+    assert_int_equal(pl_os_may_wait(&tree.view, 100), 52); /* not more than there is */
+    fake_put(&tree, "proc/sys/vm/dirty_background_bytes", "900\n");
+    assert_int_equal(pl_os_may_wait(&tree.view, 1000), 300);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -444,6 +461,7 @@ int main(void)
         T(watch_sees_a_soft_limit),
         T(watch_follows),
         T(group_of_any_process),
+        T(what_may_wait),
         T(this_machine),
         T(pages),
     };
