@@ -45,14 +45,14 @@ static double seconds_a_byte(int file, char *block)
 
 double pl__disk_rate(const char *folder)
 {
-    int file;
+    pl__store store;
     pl_error e;
     char *block = pl_os_map(BLOCK);
     double each = 0;
-    if (block && pl__spill_open(folder, MOST, &file, &e) == PL_OK) {
+    if (block && pl__spill_open(folder, MOST, &store, &e) == PL_OK) {
         memset(block, 0x5A, BLOCK); /* a disk may pass over zeros */
-        each = seconds_a_byte(file, block);
-        close(file);
+        each = seconds_a_byte(store.file, block);
+        close(store.file);
     }
     if (block)
         pl_os_unmap(block, BLOCK);

@@ -130,7 +130,7 @@ struct pl_trainer {
     pl_promise *promise;
     _Atomic(pl_step *) running;
     _Atomic bool busy, stop;
-    bool placed; /* OUT has its name already, see pl__output_is_finished */
+    bool placed;                   /* OUT has its name already, see pl__output_is_finished */
     _Atomic uint64_t asked;        /* by pl_trainer_shrink: bytes + 1 */
     uint64_t saved;                /* step of the newest checkpoint */
     uint64_t bends, read, written; /* of the step that is closed */

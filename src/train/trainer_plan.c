@@ -340,6 +340,8 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
     if (s)
         return s;
     r->batch_rows = pl_max(r->batch_rows, r->longest);
+    if (t->saved_plan.file && t->saved_plan.batch_rows <= (uint64_t)r->batch * r->longest)
+        r->batch_rows = pl_max(r->batch_rows, t->saved_plan.batch_rows); /* it may be of more epochs */
     r->usual_rows = train->examples ? pl_min(r->batch_rows, pl_max(1, train->tokens * r->batch / train->examples)) : 0;
     r->used = t->used;
     r->used_count = t->used_count;

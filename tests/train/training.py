@@ -243,7 +243,7 @@ def recipe():
 
 
 def with_data(*flags):
-    fixed = [x for k in ("--batch", "--max-length", "--threads", "--seed", "--epochs", "--max-steps", "--shuffle") if k in RECIPE for x in (k, RECIPE[k])]
+    fixed = [x for k in ("--batch", "--max-length", "--threads", "--seed", "--epochs") for x in (k, RECIPE[k])]
     run = subprocess.run([PROGRAM, "plan", path("model"), "--train", "--json", "--data", path("train.csv"), "--eval", path("eval.csv"), *fixed, *flags], capture_output=True)
     return run.stdout
 
@@ -291,11 +291,14 @@ def saved_plan():
     for plan_ in (free, small):
         run = run_with(json.dumps(plan_))
         fine("a saved plan is run exactly, to the same bits", run.returncode == 0 and digest("planned") == digest("straight") and json.load(open(path("stats.json")))["knobs"] == plan_["knobs"], run.stderr)
+    with open(path("train.csv")) as f, open(path("longer.csv"), "w") as g:
+        lines = f.read().splitlines()
+        g.write("\n".join(lines + [max(lines[1:], key=len)] * 300))
     fine("in a limit it fits", run_with(json.dumps(small), memory=str(floor + (1 << 20))).returncode == 0)
     for what, code, need, text, change in (
             ("for less memory", 4, b"plan again", json.dumps(small), {"memory": str(floor // 2)}),
             ("for another batch", 4, b"--batch", json.dumps(small), {"batch": "4"}),
-            ("for other data", 4, b"made for", json.dumps(small), {"data": path("eval.csv")}),
+            ("for longer data", 4, b"made for tokens", json.dumps(small), {"data": path("longer.csv")}),
             ("that did not fit", 4, b"did not fit", with_data("--memory", "1MiB").decode(), {}),
             ("that is no JSON", 3, b"plan.json", "{", {}),
             ("without knobs", 3, b"knobs", "{}", {}),
