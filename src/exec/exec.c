@@ -264,6 +264,21 @@ static bool in_shares(const pl_exec *x)
     return x->p->threads > 1 && (x->tile_count < x->p->threads || x->pass->rows < FEW_ROWS * x->p->threads);
 }
 
+static uint32_t rows_of(const pl__tile *t) { return t->last_row - t->first_row; }
+
+/* The largest first: members that take one after the other then end at about the same time. */
+static void sort_tiles(pl__tile *tiles, uint32_t count)
+{
+    for (uint32_t gap = count / 2; gap > 0; gap /= 2) /* Shell's, in place */
+        for (uint32_t i = gap; i < count; i++) {
+            pl__tile t = tiles[i];
+            uint32_t at = i;
+            for (; at >= gap && rows_of(&tiles[at - gap]) < rows_of(&t); at -= gap)
+                tiles[at] = tiles[at - gap];
+            tiles[at] = t;
+        }
+}
+
 /* Cuts the texts into tiles of about equal rows, a multiple of the threads. */
 static void make_tiles(pl_exec *x)
 {
@@ -289,6 +304,7 @@ static void make_tiles(pl_exec *x)
         *starts++ = t->last_row - t->first_row;
         x->tile_count++;
     }
+    sort_tiles(x->tiles, x->tile_count);
 }
 
 pl_status pl_exec_pass(pl_exec *x, const pl_pass *pass, pl_error *e)
