@@ -22,7 +22,7 @@ void pl__bf16_tail_begin(bf16_tail *t, const pl_gemm *g, size_t row, size_t rows
     t->columns[1] = vm_first(columns > 16 ? columns - 16 : 0);
     t->bias[0] = g->bias ? vf_load_at(g->bias + column, t->columns[0]) : vf_zero();
     t->bias[1] = g->bias ? vf_load_at(g->bias + column + 16, t->columns[1]) : vf_zero();
-    if (g->last && g->act != PL_ACT_NONE && bf16_act_of(g) == BF16_PLAIN) {
+    if (bf16_act_apart(g)) {
         sums_activate(t, g->act, sums);
         t->bias[0] = t->bias[1] = vf_zero();
     }

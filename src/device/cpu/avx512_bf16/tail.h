@@ -21,16 +21,13 @@ typedef struct bf16_tail {
     vm columns[2];
 } bf16_tail;
 
-/* The next `rows` rows (1 or 2) of a waiting block. rows, act and c_type are constants, and `t` is a
- * local of the caller, so that it lives in registers. */
-PL_ALWAYS_INLINE void bf16_tail_rows(bf16_tail *t, int rows, bf16_act act, pl_dtype c_type)
+/* The sums x of the next `rows` rows (1 or 2), two vectors each, go to C. rows, act and c_type are
+ * constants, and `t` is a local of the caller, so that it lives in registers. */
+PL_ALWAYS_INLINE void bf16_tail_write(bf16_tail *t, vf *x, int rows, bf16_act act, pl_dtype c_type)
 {
-    vf x[4];
-    for (int i = 0; i < 2 * rows; i++) {
-        x[i] = vf_load(t->sums + i * 16);
-        if (act != BF16_RAW)
+    if (act != BF16_RAW)
+        for (int i = 0; i < 2 * rows; i++)
             x[i] = vf_add(x[i], t->bias[i % 2]);
-    }
     if (act == BF16_GELU_ERF || act == BF16_GELU_TANH)
         bf16_gelu_many(act == BF16_GELU_ERF ? &pl__bf16_gelu_erf : &pl__bf16_gelu_tanh, x, 2 * rows);
     for (int r = 0; r < rows; r++) {
@@ -48,6 +45,15 @@ PL_ALWAYS_INLINE void bf16_tail_rows(bf16_tail *t, int rows, bf16_act act, pl_dt
         }
         t->c += t->c_step;
     }
+}
+
+/* The next `rows` rows of a waiting block, likewise. */
+PL_ALWAYS_INLINE void bf16_tail_rows(bf16_tail *t, int rows, bf16_act act, pl_dtype c_type)
+{
+    vf x[4];
+    for (int i = 0; i < 2 * rows; i++)
+        x[i] = vf_load(t->sums + i * 16);
+    bf16_tail_write(t, x, rows, act, c_type);
     t->sums += (size_t)rows * BF16_PANEL;
     t->rows -= (size_t)rows;
 }
@@ -67,6 +73,9 @@ static inline bf16_act bf16_act_of(const pl_gemm *g)
         return BF16_RAW;
     return g->act == PL_ACT_GELU ? BF16_GELU_ERF : g->act == PL_ACT_GELU_NEW || g->act == PL_ACT_GELU_FAST ? BF16_GELU_TANH : BF16_PLAIN;
 }
+
+/* An activation that has no form of its own: applied in the sums before they go on their way. */
+static inline bool bf16_act_apart(const pl_gemm *g) { return g->last && g->act != PL_ACT_NONE && bf16_act_of(g) == BF16_PLAIN; }
 
 static inline void bf16_gemm_check(const pl_gemm *g)
 {
