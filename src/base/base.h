@@ -103,6 +103,8 @@ void pl_region_init(pl_region *r, const pl_memory *memory);
 /* Zeroed, aligned to 16; NULL when the source has none. Large requests get a block of their own. */
 void *pl_region_take(pl_region *r, size_t bytes);
 char *pl_region_string(pl_region *r, const char *text, size_t n); /* copy with a final '\0' */
+/* Writes to what has not been handed out yet, so that it is there when it is needed. */
+void pl_region_touch(pl_region *r);
 void pl_region_free(pl_region *r);
 
 /* A carver hands out 64-byte aligned pieces of one block; with base NULL it only adds them up, so

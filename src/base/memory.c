@@ -69,6 +69,13 @@ void *pl_region_take(pl_region *r, size_t bytes)
     return p;
 }
 
+void pl_region_touch(pl_region *r)
+{
+    for (struct pl_region_block *block = r->blocks; block; block = block->next)
+        for (size_t at = pl_round_up(block->used, PAGE_BYTES); at < block->size; at += PAGE_BYTES)
+            *((volatile char *)block + at) = 0;
+}
+
 char *pl_region_string(pl_region *r, const char *text, size_t n)
 {
     char *copy = n < SIZE_MAX ? pl_region_take(r, n + 1) : NULL;

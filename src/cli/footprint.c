@@ -60,6 +60,12 @@ static void touch(char *start, size_t bytes)
         (void)*(volatile char *)(start + i);
 }
 
+void cli_buffers_touch(char *block, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += PAGE)
+        *(volatile char *)(block + at) = 0;
+}
+
 void cli_program_touch(void)
 {
     image all = {.visit = touch};

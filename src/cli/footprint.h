@@ -19,6 +19,8 @@ void cli_outside(const cli_options *o, const cli_needs *needs, pl_outside out[CL
 static inline size_t cli_order_bytes(const cli_needs *needs) { return pl_round_up(needs->labels * sizeof(uint32_t), 64); }
 /* All buffers: input, output, order of labels, metrics; without the texts under construction. */
 size_t cli_buffers_bytes(const cli_options *o, const cli_needs *needs);
+/* Writes to every page of buffers that were just taken: a machine that cannot give them says so now. */
+void cli_buffers_touch(char *block, size_t bytes);
 /* Reads every page of the program once, so that nothing of it comes into memory later. */
 void cli_program_touch(void);
 

@@ -177,6 +177,7 @@ static pl_status take_buffers(cli_learn *l, pl_error *e)
     l->output = memory->take(memory->self, CLI_OUTPUT_BYTES);
     if (!l->reading || !l->output)
         return pl_fail_no_memory(e, l->reading_bytes, "the command's buffers");
+    cli_buffers_touch(l->output, CLI_OUTPUT_BYTES);
     l->labels.bytes = l->reading;
     l->labels.list = (pl_label *)(void *)(l->reading + CLI_LABEL_BYTES);
     return PL_OK;

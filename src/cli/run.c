@@ -125,6 +125,7 @@ static pl_status take_buffers(cli_run *run, pl_error *e)
     char *block = memory->take(memory->self, bytes);
     if (!block)
         return pl_fail_no_memory(e, bytes, "the command's buffers");
+    cli_buffers_touch(block, bytes - CLI_FIELDS * text_bytes); /* texts of this length may never come */
     char *at = block + CLI_OUTPUT_BYTES;
     run->order = (uint32_t *)(void *)at;
     at += cli_order_bytes(&run->job.needs);

@@ -34,6 +34,7 @@ pl_status pl__bend_prepare(pl_session *s, pl_error *e)
     void *watch = pl_region_take(&s->region, watch_bytes);
     if (!s->scratch || !watch)
         return pl_fail_no_memory(e, watch_bytes, "room to plan again");
+    pl_region_touch(&s->region); /* it is wanted when there is little left */
     s->watch = pl_os_watch_open(&s->view, watch, watch_bytes);
     bound_request(s);
     pl_plan_found found;

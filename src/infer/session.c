@@ -21,7 +21,7 @@ static void touch_if_small(const pl_plan *p, char *front, char *back)
         return;
     for (uint64_t at = 0; at < p->sizes.front; at += PAGE)
         *(volatile char *)(front + at) = 0;
-    for (uint64_t at = 0; at < p->sizes.back; at += PAGE)
+    for (uint64_t at = 0; at < p->sizes.back && !p->knobs.huge; at += PAGE) /* huge pages are not asked for yet */
         *(volatile char *)(back + at) = 0;
 }
 
@@ -37,8 +37,7 @@ static pl_status map_all(const pl_plan *p, pl_session **out, pl_error *e)
         pl_os_unmap(front, p->sizes.front);
         return pl_fail_no_memory(e, reserve, "arena");
     }
-    if (!p->knobs.huge)
-        touch_if_small(p, front, back);
+    touch_if_small(p, front, back);
     /* the session itself is the first piece of the window */
     pl_session *s = (pl_session *)(void *)front;
     memset(s, 0, sizeof *s);

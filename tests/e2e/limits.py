@@ -98,9 +98,12 @@ def honest(test, job):
         test.check("%s: planned_peak_bytes is the plan's" % what, run.stats["planned_peak_bytes"] == plan["peak_bytes"], "%s and %s" % (run.stats["planned_peak_bytes"], plan["peak_bytes"]))
         test.check("%s: limit_bytes" % what, run.stats["limit_bytes"] == limit, run.stats["limit_bytes"])
         if run.stats["tokens"] > plan["knobs"]["window_rows"]:  # the job fills what was planned
-            # Of a plan of a few MiB the program's own file is a third, and not all of it is ever touched.
-            share = 0.95 if plan["peak_bytes"] > 12 << 20 else 0.85
-            test.check("%s: the plan is used (%.0f %%)" % (what, 100 * share), run.peak >= share * plan["peak_bytes"] - slack(), "%d of %d" % (run.peak, plan["peak_bytes"]))
+            # 95 % are asked for, less what the counters hide and, where that is more than a trifle, less three
+            # ends of blocks: the tables of configuration, operators and program are taken in blocks of 64 KiB,
+            # which the plan counts whole and a small model fills to an eighth.
+            ends = 3 * 65536 if plan["peak_bytes"] < 12 << 20 else 0
+            least = int(0.95 * plan["peak_bytes"]) - slack() - ends
+            test.check("%s: the plan is used (95 %%)" % what, run.peak >= least, "%d of %d, at least %d" % (run.peak, plan["peak_bytes"], least))
 
 
 def linear(test, folder):
