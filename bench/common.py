@@ -1,5 +1,6 @@
 """What the benchmarks share: texts, measured runs of plimsoll, peers, medians, tables. Standard library only."""
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -81,6 +82,23 @@ def plimsoll(work, *argv, wrap=()):
     with open(stats) as f:
         s = json.load(f)
     return {"seconds": s["seconds"], "wall": float(wall), "cpu": float(cpu), "peak": int(peak) * 1024, "tokens": s["tokens"], "stats": s, "others": busy.others(float(cpu))}
+
+
+@contextlib.contextmanager
+def container(limit):
+    """A memory control group of so many bytes, page cache included: gives what runs a command in it. Needs root."""
+    root = "/sys/fs/cgroup/memory" if os.path.exists("/sys/fs/cgroup/memory/memory.limit_in_bytes") else "/sys/fs/cgroup"
+    folder = os.path.join(root, "plimsoll-bench-%d" % os.getpid())
+    try:
+        os.mkdir(folder)
+        try:
+            with open(os.path.join(folder, "memory.max" if root == "/sys/fs/cgroup" else "memory.limit_in_bytes"), "w") as f:
+                f.write(str(limit))
+            yield ("sh", "-c", 'echo $$ > %s/cgroup.procs; exec "$@"' % folder, "sh")
+        finally:
+            os.rmdir(folder)
+    except OSError as e:
+        raise SystemExit("no memory control group can be made: %s" % e)
 
 
 class Peer:

@@ -17,7 +17,7 @@ usage: ./dev bench NAME [OPTION...]
   quality    accuracy after fine-tuning beside torch, three seeds each
   latency    one short text: in process and as a whole process
   memory     plimsoll alone: speed and peak under limits from the floor up
-  large      bert-large with random weights, 64 MiB against no limit (--cold drops the page cache first)
+  large      bert-large with random weights, 64 MiB against no limit (--cold drops the page cache first, --cold --container: in a container)
   linear     ten times the texts: time and peak
   plan       how long planning takes
   bend       a job that is asked to go on with less: speed afterwards, and how fast memory is back
