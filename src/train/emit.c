@@ -212,13 +212,14 @@ bool pl__e_is_texts(const pl__emitter *m, uint32_t value) { return m->r->model->
 static pl__ref needed_passing(pl__emitter *m, uint64_t stride)
 {
     uint64_t at = m->passing_at;
+    pl__kept_group group = pl__group_of(m->k, m->layer_index);
     assert(m->passing_count < PL__PASSING);
-    m->p->passing_strides[m->passing_count++] = (uint32_t)stride;
-    m->p->passing_count = (uint32_t)pl_max(m->p->passing_count, m->passing_count);
+    m->p->passing[group].strides[m->passing_count++] = (uint32_t)stride;
+    m->p->passing[group].count = (uint32_t)pl_max(m->p->passing[group].count, m->passing_count);
     m->passing_at += rows_bytes(m, stride, false);
     m->passing_row += stride * PL__FLOAT;
     m->s->passing = pl_max(m->s->passing, m->passing_at);
-    m->s->passing_row = pl_max(m->s->passing_row, m->passing_row);
+    m->s->passing_row[group] = pl_max(m->s->passing_row[group], m->passing_row);
     return (pl__ref){m->p->l.passing + at, (uint32_t)stride, PL__PLACE_PASSING};
 }
 
@@ -228,11 +229,13 @@ pl__ref pl__e_needed(pl__emitter *m, uint64_t width)
     if (!m->kept)
         return pl__e_take(m, width, false);
     uint64_t stride = pl__train_stride(width), at = m->kept_at;
-    if (m->layer_index < m->k->passing_layers)
+    pl__kept_group group = pl__group_of(m->k, m->layer_index);
+    uint32_t first = group == PL__KEPT_WHOLE ? m->k->passing_layers : m->k->kept_layers; /* layer whose values stay in memory */
+    if (pl__passes(m->k, m->layer_index))
         return needed_passing(m, stride);
     m->kept_at += pl_round_up(stride * PL__FLOAT * m->r->batch_rows, PL__LINE);
-    m->s->kept = pl_max(m->s->kept, m->kept_at);
-    return (pl__ref){m->p->l.kept + (m->layer_index - m->k->passing_layers) * m->p->l.kept_bytes + at, (uint32_t)stride, PL__PLACE_BATCH};
+    m->s->kept[group] = pl_max(m->s->kept[group], m->kept_at);
+    return (pl__ref){m->p->l.kept[group] + (m->layer_index - first) * m->p->l.kept_bytes[group] + at, (uint32_t)stride, PL__PLACE_BATCH};
 }
 
 pl__ref pl__e_batch_input(const pl__emitter *m, uint32_t index)

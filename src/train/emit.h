@@ -17,8 +17,9 @@ pl_status pl__parameters_make(const pl_step_request *r, pl_region *region, pl__p
 
 /* Sizes that emission finds out, in bytes of a micro-batch or batch as the request and knobs say. */
 typedef struct pl__step_sizes {
-    uint64_t micro, packed, slab, slot, shard, kept, workspace;
-    uint64_t passing, passing_row; /* kept values on their way to the spill file: of a micro-batch; of a token row */
+    uint64_t micro, packed, slab, slot, shard, workspace;
+    uint64_t kept[PL__GROUPS];                 /* of a layer */
+    uint64_t passing, passing_row[PL__GROUPS]; /* kept values on their way to the spill file: of a micro-batch; of a token row */
     size_t ops, fetches, yields, stages;
 } pl__step_sizes;
 

@@ -15,26 +15,38 @@ static const pl_operator *maker(const pl__emitter *m, uint32_t norm)
     return NULL;
 }
 
-/* Emits the layer's forward operations: in the forward stage all of them, in the backward stage of a
- * layer that was not kept all but the last norm, of a kept one none (only the places are found). */
-static void layer_forward(pl__emitter *m, pl__layer *l, bool run)
+/* The value of a product that was kept. What follows an activation was not: it is cheap to have again. */
+static void find_linear(pl__emitter *m, const pl_operator *op, pl__trace *t)
+{
+    uint64_t width = pl_value_width(m->r->model, op->out);
+    pl__ref *out = pl__e_place(m, op->out);
+    *out = t->pre = pl__e_needed(m, width);
+    if (op->act == PL_ACT_NONE)
+        return;
+    *out = pl__e_take(m, width, false);
+    pl__e_emit(m, (pl__step_op){.code = PL__STEP_ACTIVATE, .act = (uint8_t)op->act, .columns = (uint32_t)width, .a = *out, .b = t->pre});
+}
+
+/* Emits the layer's forward operations: in the forward stage all of them, in the backward stage those
+ * whose values were not kept, but for the last norm; of the others only the places are found. */
+static void layer_forward(pl__emitter *m, pl__layer *l)
 {
     const pl_model *model = m->r->model;
-    bool keep = m->kept || m->backward;
     for (uint32_t i = l->first; i < l->first + l->count; i++) {
         const pl_operator *op = &model->operators[i];
         pl__trace *t = &l->trace[i - l->first];
+        m->kept = pl__keeps(m->k, l->index, op);
+        bool keep = m->kept || m->backward, run = !(m->kept && m->backward);
         switch (op->kind) {
         case PL_OPERATOR_LINEAR: {
             t->in = *pl__e_place(m, op->in);
-            if (run) {
-                pl__e_forward_linear(m, i, keep, t->weight, &t->pre);
-                if (!keep && op->act == PL_ACT_NONE && pl__e_place(m, op->in)->place == PL__PLACE_MICRO && op->residual != PL_NO_VALUE)
-                    pl__e_give(m, pl__e_place(m, op->in), false);
-            } else {
-                t->pre = pl__e_needed(m, pl_value_width(model, op->out));
-                *pl__e_place(m, op->out) = t->pre;
+            if (!run) {
+                find_linear(m, op, t);
+                break;
             }
+            pl__e_forward_linear(m, i, keep, t->weight, &t->pre);
+            if (!m->backward && op->act == PL_ACT_NONE && pl__e_place(m, op->in)->place == PL__PLACE_MICRO && op->residual != PL_NO_VALUE)
+                pl__e_give(m, pl__e_place(m, op->in), false);
             break;
         }
         case PL_OPERATOR_ATTENTION:
@@ -122,13 +134,13 @@ static void layer_backward(pl__emitter *m, pl__layer *l, bool further)
     }
 }
 
-static void fetch_weights(pl__emitter *m, pl__layer *l, bool forward, bool further)
+static void fetch_weights(pl__emitter *m, pl__layer *l, bool further)
 {
     const pl_model *model = m->r->model;
     for (uint32_t i = l->first; i < l->first + l->count; i++)
         if (model->operators[i].kind == PL_OPERATOR_LINEAR)
-            l->trace[i - l->first].weight = pl__e_fetch_linear(
-                m, i, forward, m->backward && (further || model->operators[i].in != model->operators[l->first].in));
+            l->trace[i - l->first].weight = pl__e_fetch_linear(m, i, !m->backward || !pl__keeps(m->k, l->index, &model->operators[i]),
+                m->backward && (further || model->operators[i].in != model->operators[l->first].in));
 }
 
 static void begin_layer(pl__emitter *m, pl__layer *l, pl__stage_kind kind)
@@ -142,9 +154,9 @@ static void begin_layer(pl__emitter *m, pl__layer *l, pl__stage_kind kind)
     m->kept_at = m->passing_at = m->passing_row = 0;
     m->passing_count = 0;
     m->layer_index = l->index;
-    m->kept = l->index < m->k->kept_layers;
-    m->stage->kept_out = kind == PL__FORWARD && l->index < m->k->passing_layers;
-    m->stage->kept_in = kind == PL__BACKWARD && l->index < m->k->passing_layers;
+    m->stage->group = (uint8_t)pl__group_of(m->k, l->index);
+    m->stage->kept_out = kind == PL__FORWARD && pl__passes(m->k, l->index);
+    m->stage->kept_in = kind == PL__BACKWARD && pl__passes(m->k, l->index);
     *pl__e_place(m, model->operators[l->first].in) = pl__e_batch_input(m, l->index);
     m->stage->input = l->index;
 }
@@ -152,8 +164,8 @@ static void begin_layer(pl__emitter *m, pl__layer *l, pl__stage_kind kind)
 void pl__e_layer_stage_forward(pl__emitter *m, pl__layer *l)
 {
     begin_layer(m, l, PL__FORWARD);
-    fetch_weights(m, l, true, false);
-    layer_forward(m, l, true);
+    fetch_weights(m, l, false);
+    layer_forward(m, l);
     m->stage->output = l->index + 1;
     pl__e_end_stage(m);
 }
@@ -161,25 +173,8 @@ void pl__e_layer_stage_forward(pl__emitter *m, pl__layer *l)
 void pl__e_layer_stage_backward(pl__emitter *m, pl__layer *l, bool further)
 {
     begin_layer(m, l, PL__BACKWARD);
-    fetch_weights(m, l, !m->kept, further);
-    layer_forward(m, l, !m->kept);
-    if (m->kept) /* what follows an activation was not kept: it is cheap to have again */
-        for (uint32_t i = l->first; i < l->first + l->count; i++) {
-            const pl_operator *op = &m->r->model->operators[i];
-            if (op->kind != PL_OPERATOR_LINEAR || op->act == PL_ACT_NONE)
-                continue;
-            pl__ref to = pl__e_take(m, pl_value_width(m->r->model, op->out), false);
-            pl__e_emit(m,
-                (pl__step_op){.code = PL__STEP_ACTIVATE,
-                    .act = (uint8_t)op->act,
-                    .columns = (uint32_t)pl_value_width(m->r->model, op->out),
-                    .a = to,
-                    .b = l->trace[i - l->first].pre});
-            *pl__e_place(m, op->out) = to;
-            for (uint32_t k = i + 1; k < l->first + l->count; k++)
-                if (m->r->model->operators[k].in == op->out)
-                    l->trace[k - l->first].in = to;
-        }
+    fetch_weights(m, l, further);
+    layer_forward(m, l);
     *pl__e_gradient(m, m->r->model->operators[last_norm(l)].out) = pl__e_hidden_gradient(m);
     layer_backward(m, l, further);
     pl__e_end_stage(m);

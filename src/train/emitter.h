@@ -29,7 +29,7 @@ typedef struct pl__emitter {
     pl__ref value[256], gradient[256]; /* by value, of the layer at hand: first_value on */
     uint32_t first_value;
     uint32_t layer_index; /* counts layers, for what is kept */
-    bool kept, backward;
+    bool kept, backward;  /* kept: the value at hand */
 } pl__emitter;
 
 /* The packed weight (and its transpose) of a linear operator for this stage. */

@@ -58,10 +58,13 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     uint64_t word_width = p->words ? p->words / r->used_count : 0;
     l->word_gradients = take(&at, pl__most_words(r) * word_width * FLOAT, p->words > 0);
     l->word_zeros = take(&at, PL__UPDATE * FLOAT, p->words > 0);
-    l->kept_bytes = z->kept;
-    l->kept = take(&at, z->kept * (k->kept_layers - k->passing_layers), true);
+    const uint32_t layers[PL__GROUPS] = {k->kept_layers - k->passing_layers, k->passing_rest ? 0 : r->model->layers - k->kept_layers};
+    for (unsigned g = 0; g < PL__GROUPS; g++) {
+        l->kept_bytes[g] = z->kept[g];
+        l->kept[g] = take(&at, z->kept[g] * layers[g], true);
+        l->kept_file[g] = pl_round_up(z->passing_row[g] * r->batch_rows, LINE);
+    }
     l->passing = take(&at, z->passing, true);
-    l->kept_file = pl_round_up(z->passing_row * r->batch_rows, LINE);
     l->slab_bytes = z->slab;
     l->slab = take(&at, z->slab, true);
     l->slot_bytes = k->spill_gradients ? z->slot : 0;
@@ -140,7 +143,9 @@ static void add_traffic(const pl_step_request *r, const pl_step_knobs *k, const 
 {
     uint64_t rows = pl__usual_rows(r), seen = (uint64_t)words_a_step(r, p), filed = pl__spilled_state(k, p), other = p->elements - p->gradient_first;
     uint64_t filed_words = pl_min(filed, p->words), state = 2 * (filed - filed_words) + (p->words ? 4 * (seen * filed_words / p->words) : 0);
-    uint64_t inputs = c->layout.input_bytes / r->batch_rows * rows * (r->model->layers + 1), kept = c->sizes.passing_row * rows * k->passing_layers;
+    uint64_t inputs = c->layout.input_bytes / r->batch_rows * rows * (r->model->layers + 1);
+    uint64_t kept = rows *
+        (c->sizes.passing_row[PL__KEPT_WHOLE] * k->passing_layers + c->sizes.passing_row[PL__KEPT_REST] * (r->model->layers - k->kept_layers));
     uint64_t fetched = p->elements - (p->list[0].words ? p->list[0].count : 0), gathered = 2 * rows * pl_value_width(r->model, r->model->operators[0].out);
     *read = (k->spill_weights ? 2 * fetched + gathered + other + 2 * seen : 0) * FLOAT;
     *written = (k->spill_weights ? other + 2 * seen : 0) * FLOAT;
@@ -152,7 +157,7 @@ static double thread_seconds(
     const pl_step_request *r, const pl_step_knobs *k, const pl__parameters *p, const pl__step_costs *c, uint64_t *read, uint64_t *written)
 {
     const pl_model *m = r->model;
-    double flops = 0, forward = 0, dense = 0, rows = (double)pl__usual_rows(r), learned = (double)(p->elements - p->learn_first);
+    double flops = 0, again = 0, dense = 0, rows = (double)pl__usual_rows(r), learned = (double)(p->elements - p->learn_first);
     for (size_t i = 0; i < m->operator_count; i++) {
         const pl_operator *op = &m->operators[i];
         if (op->kind != PL_OPERATOR_LINEAR || m->values[op->out].extent != PL_EXTENT_ROWS)
@@ -160,12 +165,11 @@ static double thread_seconds(
         double work = 2.0 * (double)pl_value_width(m, op->in) * (double)pl_value_width(m, op->out) * rows;
         bool learns = p->list[p->of_operator[i]].learns;
         flops += work * (learns ? 3 : 1);
-        forward += learns ? work : 0;
+        again += learns && op->phase != PL_PHASE_HEAD && !pl__keeps(k, op->layer, op) ? work : 0;
         dense += learns ? (double)pl_value_width(m, op->in) * (double)pl_value_width(m, op->out) : 0;
     }
     uint32_t shards = (uint32_t)pl_min(r->recipe.shards, r->batch);
-    double again = 1.0 - (double)k->kept_layers / m->layers, micros = rows / k->micro_rows + shards;
-    double t = (flops + forward * again) / r->rates.flops;
+    double micros = rows / k->micro_rows + shards, t = (flops + again) / r->rates.flops;
     t += 0.10 * flops / r->rates.flops;                     /* what is no product, as measured on MiniLM and bert-base */
     t += micros * dense * FLOAT * 2 / r->rates.touch_bytes; /* gradients stored and loaded again */
     t += 3 * dense * FLOAT / r->rates.pack_bytes;
@@ -264,10 +268,11 @@ static void try_passing(search *s, pl_step_knobs k)
 {
     pl__step_costs c;
     k.passing_layers = k.kept_layers;
-    uint64_t room = consider(s, &k, &c), layer = c.sizes.passing_row * s->r->batch_rows + PL__PASSING * LINE;
+    k.passing_rest = k.rest != PL_REST_NOTHING;
+    uint64_t room = consider(s, &k, &c), layer = c.sizes.passing_row[PL__KEPT_WHOLE] * s->r->batch_rows + PL__PASSING * LINE;
     try_state(s, k, room);
     uint32_t back = (uint32_t)pl_min(k.kept_layers, room / layer);
-    if (back == 0 || back == k.kept_layers)
+    if (back == 0 || (back == k.kept_layers && !k.passing_rest))
         return;
     k.passing_layers -= back;
     consider(s, &k, &c);
@@ -280,7 +285,7 @@ static void try_micros(search *s, pl_step_knobs k)
         k.micro_rows = (uint32_t)pl_min(rows, pl_max(r->batch_rows, r->longest));
         pl__step_costs c;
         try_state(s, k, consider(s, &k, &c));
-        if (k.kept_layers > 0)
+        if (k.kept_layers > 0 || k.rest != PL_REST_NOTHING)
             try_passing(s, k);
         if (rows >= r->batch_rows)
             return;
@@ -299,7 +304,8 @@ static void try_all(search *s)
             k.kept_layers = layers * step / 4;
             if (step && k.kept_layers == layers * (step - 1) / 4)
                 continue;
-            try_micros(s, k);
+            for (k.rest = 0; k.rest < (k.kept_layers < layers ? PL_RESTS : 1); k.rest++)
+                try_micros(s, k);
         }
 }
 
@@ -348,7 +354,9 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     line(out, "second moments", "optimizer", state, load, last);
     line(out, "inputs of the layers", "activations", l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), load, last);
     line(out, "gradient of the hidden rows", "activations", l->passing_bytes, load, last);
-    line(out, "kept activations", "activations", l->kept_bytes * (k->kept_layers - k->passing_layers), load, last);
+    line(out, "kept activations", "activations", l->kept_bytes[PL__KEPT_WHOLE] * (k->kept_layers - k->passing_layers), load, last);
+    line(out, k->rest == PL_REST_SUMS ? "kept sums of the other layers" : "kept feed-forward values of the other layers", "activations",
+        l->kept_bytes[PL__KEPT_REST] * (k->passing_rest ? 0 : r->model->layers - k->kept_layers), load, last);
     line(out, "kept activations on their way", "activations", c.sizes.passing, load, last);
     line(out, "packed weights of a layer", "weights", l->slab_bytes, load, last);
     line(out, "gradients of a layer", "gradients", l->slot_bytes, load, last);
@@ -395,6 +403,12 @@ pl_status pl_step_plan_with(const pl_step_request *r, const pl_step_knobs *knobs
     out->disk_seconds = disk_seconds(r, &c, out->spill_read, out->spill_written);
     out->seconds_per_step = fmax(computing, out->disk_seconds);
     return make_ledger(r, &p, out, region, &out->ledger, e);
+}
+
+const char *pl__rest_name(uint32_t rest)
+{
+    static const char *const names[PL_RESTS] = {"nothing", "sums", "feed_forward"};
+    return names[rest];
 }
 
 const char *pl__train_moment_name(unsigned moment)

@@ -11,6 +11,20 @@
 
 enum { PL__PASSING = 16 }; /* values of a layer that backward needs, at most */
 
+/* The first layers are kept whole, of the others the rest is. */
+typedef enum pl__kept_group { PL__KEPT_WHOLE, PL__KEPT_REST, PL__GROUPS } pl__kept_group;
+static inline pl__kept_group pl__group_of(const pl_step_knobs *k, uint32_t layer) { return layer < k->kept_layers ? PL__KEPT_WHOLE : PL__KEPT_REST; }
+static inline bool pl__passes(const pl_step_knobs *k, uint32_t layer)
+{
+    return layer < k->kept_layers ? layer < k->passing_layers : k->rest != PL_REST_NOTHING && k->passing_rest;
+}
+/* Is the value that an operator makes kept between forward and backward? */
+static inline bool pl__keeps(const pl_step_knobs *k, uint32_t layer, const pl_operator *op)
+{
+    bool feed_forward = op->kind == PL_OPERATOR_LINEAR && op->phase != PL_PHASE_ATTENTION;
+    return layer < k->kept_layers || (feed_forward && (k->rest == PL_REST_FEED_FORWARD || (k->rest == PL_REST_SUMS && op->residual != PL_NO_VALUE)));
+}
+
 typedef enum pl__place {
     PL__PLACE_NONE,
     PL__PLACE_MICRO,   /* scratch, a row per row (or text) of the micro-batch */
@@ -99,6 +113,7 @@ typedef struct pl__step_stage {
     uint32_t input, output;             /* inputs of layers that are read and written: number, or PL_NO_VALUE */
     bool gradient_in, gradient_out;     /* of the hidden rows */
     bool kept_in, kept_out;             /* inner values, from or to the spill file */
+    uint8_t group;                      /* pl__kept_group of the layer */
 } pl__step_stage;
 
 /* Where the parts of the arena lie. */
@@ -109,10 +124,10 @@ typedef struct pl__step_layout {
     uint64_t passing_bytes;                        /* of one in the arena: the batch's, or a micro-batch's */
     uint64_t hidden_gradient;
     uint64_t word_gradients, word_zeros; /* of the words of a batch; the gradient of the others */
-    uint64_t kept;                       /* kept inner values, layer after layer */
-    uint64_t kept_bytes;                 /* of one layer */
+    uint64_t kept[PL__GROUPS];           /* kept inner values that stay in memory, layer after layer */
+    uint64_t kept_bytes[PL__GROUPS];     /* of one layer */
     uint64_t passing;                    /* kept inner values of a micro-batch on their way to or from the spill file */
-    uint64_t kept_file;                  /* of one layer in the spill file */
+    uint64_t kept_file[PL__GROUPS];      /* of one layer in the spill file */
     uint64_t slab, slab_bytes;
     uint64_t slot, slot_bytes;    /* gradients of the stage at hand, where the store is spilled */
     uint64_t shards, shard_bytes; /* gradients of a stage of shards that wait for others, level after level */
@@ -140,10 +155,12 @@ typedef struct pl__step_program {
     size_t stage_count;
     pl_parameter *parameters;
     size_t parameter_count;
-    uint64_t elements, learn_first;                       /* of the store; those from learn_first on learn */
-    uint64_t words, word_width;                           /* store element and width of the word table */
-    uint64_t logits_at;                                   /* batch-wide logits in the arena */
-    uint32_t passing_strides[PL__PASSING], passing_count; /* elements: values of a layer that pass, one behind the other */
+    uint64_t elements, learn_first; /* of the store; those from learn_first on learn */
+    uint64_t words, word_width;     /* store element and width of the word table */
+    uint64_t logits_at;             /* batch-wide logits in the arena */
+    struct {
+        uint32_t strides[PL__PASSING], count; /* elements: values of a layer that pass, one behind the other */
+    } passing[PL__GROUPS];
     pl__step_layout l;
 } pl__step_program;
 

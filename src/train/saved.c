@@ -47,7 +47,7 @@ static pl_status read_knobs(pl_json_doc d, pl__saved_plan *p, pl_error *e)
         const char *key;
         bool *out;
     } flags[] = {{"spill_inputs", &p->knobs.spill_inputs}, {"spill_state", &p->knobs.spill_state}, {"spill_gradients", &p->knobs.spill_gradients},
-        {"spill_weights", &p->knobs.spill_weights}};
+        {"spill_weights", &p->knobs.spill_weights}, {"passing_rest", &p->knobs.passing_rest}};
     pl_status s = PL_OK;
     for (size_t i = 0; i < PL_COUNT(numbers) && !s; i++)
         s = whole(d, numbers[i].key, UINT32_MAX, numbers[i].out, e);
@@ -57,6 +57,11 @@ static pl_status read_knobs(pl_json_doc d, pl__saved_plan *p, pl_error *e)
         s = word(d, "precision", p->precision, sizeof p->precision, e);
     if (!s)
         s = word(d, "isa", p->isa, sizeof p->isa, e);
+    char rest[16];
+    if (!s)
+        s = word(d, "rest", rest, sizeof rest, e);
+    while (!s && p->knobs.rest < PL_RESTS && strcmp(rest, pl__rest_name(p->knobs.rest)) != 0)
+        p->knobs.rest++;
     p->knobs.micro_rows = (uint32_t)micro;
     p->knobs.kept_layers = (uint32_t)kept;
     p->knobs.passing_layers = (uint32_t)passing;
@@ -148,7 +153,8 @@ static pl_status same_work(const pl_trainer *t, pl_error *e)
 static bool possible(const pl_step_request *r, const pl_step_knobs *k)
 {
     return k->micro_rows >= r->longest && k->micro_rows <= pl_max(r->batch_rows, r->longest) && k->kept_layers <= r->model->layers &&
-        k->passing_layers <= k->kept_layers && k->resident_state < (k->spill_state ? PL_STATE_PARTS : 1);
+        k->passing_layers <= k->kept_layers && k->rest < PL_RESTS && (k->rest == PL_REST_NOTHING || k->kept_layers < r->model->layers) &&
+        (!k->passing_rest || k->rest != PL_REST_NOTHING) && k->resident_state < (k->spill_state ? PL_STATE_PARTS : 1);
 }
 
 pl_status pl__saved_take(pl_trainer *t, pl_error *e)

@@ -40,7 +40,7 @@ static void point_store(pl_step *s)
         [PL__MOMENT2] = {l->moment2, first, state},
         [PL__GRADIENTS] = {l->gradients, s->params.gradient_first, k->spill_gradients ? UINT64_MAX : 0},
         [PL__INPUTS] = {l->inputs, 0, k->spill_inputs ? UINT64_MAX : 0},
-        [PL__KEPT] = {l->kept, 0, UINT64_MAX},
+        [PL__KEPT] = {0, 0, UINT64_MAX},
     };
     for (unsigned i = 0; i < PL__WHATS; i++) {
         s->store.memory[i] = parts[i].filed < UINT64_MAX ? s->arena + parts[i].at : NULL;

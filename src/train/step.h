@@ -51,10 +51,16 @@ typedef struct pl_step_request {
 } pl_step_request;
 
 enum { PL_STATE_PARTS = 16 };
+/* What is kept of a layer that is not kept whole, each with what comes before it. The product that
+ * makes a sum costs four times its bytes' share in BERT, the one before the activation as much for
+ * its wider value; all else is cheaper to have again. */
+typedef enum pl_rest { PL_REST_NOTHING, PL_REST_SUMS, PL_REST_FEED_FORWARD, PL_RESTS } pl_rest;
 typedef struct pl_step_knobs {
     uint32_t micro_rows;                              /* token rows of a micro-batch; texts are whole */
     uint32_t kept_layers;                             /* layers whose inner activations are kept rather than computed again */
     uint32_t passing_layers;                          /* the first of the kept ones: what they keep goes through the spill file */
+    uint32_t rest;                                    /* pl_rest: what the other layers keep */
+    bool passing_rest;                                /* that goes through the spill file */
     uint32_t resident_state;                          /* with spill_state: of PL_STATE_PARTS parts those of the moments that stay in memory */
     bool spill_inputs;                                /* inputs of the layers, between forward and backward */
     bool spill_state, spill_gradients, spill_weights; /* moments; gradients; parameters */

@@ -50,7 +50,8 @@ uint64_t pl__store_file_bytes(const pl_step_request *r, const pl_step_knobs *k, 
         [PL__MOMENT2] = {k->spill_state, state * sizeof(float)},
         [PL__GRADIENTS] = {k->spill_gradients, (p->elements - p->gradient_first) * sizeof(float)},
         [PL__INPUTS] = {k->spill_inputs, (r->model->layers + 2) * l->input_bytes},
-        [PL__KEPT] = {k->passing_layers > 0, k->passing_layers * l->kept_file},
+        [PL__KEPT] = {k->passing_layers > 0 || k->passing_rest,
+            k->passing_layers * l->kept_file[PL__KEPT_WHOLE] + (r->model->layers - k->kept_layers) * l->kept_file[PL__KEPT_REST]},
     };
     for (unsigned i = 0; i < PL__WHATS; i++) {
         at[i] = end;

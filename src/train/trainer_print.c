@@ -21,10 +21,11 @@ static void knobs(pl_printer *p, const pl_trainer *t)
 {
     const pl_step_knobs *k = &t->plan.knobs;
     pl_print(p,
-        "{\"micro_rows\":%u,\"kept_layers\":%u,\"passing_layers\":%u,\"resident_state\":%u,\"spill_inputs\":%s,\"spill_state\":%s,\"spill_gradients\":%s,"
+        "{\"micro_rows\":%u,\"kept_layers\":%u,\"passing_layers\":%u,\"rest\":\"%s\",\"passing_rest\":%s,\"resident_state\":%u,\"spill_inputs\":%s,\"spill_"
+        "state\":%s,\"spill_gradients\":%s,"
         "\"spill_weights\":%s,",
-        k->micro_rows, k->kept_layers, k->passing_layers, k->resident_state, yes_no(k->spill_inputs), yes_no(k->spill_state), yes_no(k->spill_gradients),
-        yes_no(k->spill_weights));
+        k->micro_rows, k->kept_layers, k->passing_layers, pl__rest_name(k->rest), yes_no(k->passing_rest), k->resident_state, yes_no(k->spill_inputs),
+        yes_no(k->spill_state), yes_no(k->spill_gradients), yes_no(k->spill_weights));
     pl_print(p,
         "\"batch\":%u,\"batch_rows\":%llu,\"longest\":%u,\"words\":%u,\"threads\":%u,\"precision\":\"%s\",\"shards\":%u,\"isa\":\"%s\",\"max_length\":%u}",
         t->request.batch, (unsigned long long)t->request.batch_rows, t->request.longest, t->request.used_count, t->request.threads, precision_name(t),
@@ -94,14 +95,15 @@ static void text_spill(pl_printer *p, const pl_trainer *t)
     }
     const pl_step_knobs *k = &q->knobs;
     char moments[32] = "", layers[64] = "";
+    static const char *const rests[PL_RESTS] = {"", "sums of the others, ", "feed-forward values of the others, "};
     if (k->spill_state && k->resident_state)
         snprintf(moments, sizeof moments, "%u/%d of the ", PL_STATE_PARTS - k->resident_state, PL_STATE_PARTS);
     if (k->passing_layers)
         snprintf(layers, sizeof layers, "inner values of %u layers, ", k->passing_layers);
-    pl_print(p, "spilled to %s%s: %s%s%s%s%s%s%s a file of %s, %s read and %s written a step", t->paths.spill, t->spill_is_memory ? " (which is memory)" : "",
+    pl_print(p, "spilled to %s%s: %s%s%s%s%s%s%s%s a file of %s, %s read and %s written a step", t->paths.spill, t->spill_is_memory ? " (which is memory)" : "",
         moments, k->spill_state ? "moments, " : "", k->spill_gradients ? "gradients, " : "", k->spill_weights ? "weights, " : "",
-        k->spill_inputs ? "inputs of the layers, " : "", layers, "in", pl_bytes_text(q->spill_bytes, file), pl_bytes_text(q->spill_read, read),
-        pl_bytes_text(q->spill_written, written));
+        k->spill_inputs ? "inputs of the layers, " : "", layers, k->passing_rest ? rests[k->rest] : "", "in", pl_bytes_text(q->spill_bytes, file),
+        pl_bytes_text(q->spill_read, read), pl_bytes_text(q->spill_written, written));
     uint64_t total = steps(t) * q->spill_written;
     if (steps(t) > 1)
         pl_print(p, ", %s in all%s", pl_bytes_text(total, all), total >> 40 ? ": that wears a drive out" : "");
@@ -124,8 +126,9 @@ pl_status pl_trainer_text(const pl_trainer *t, bool color, pl_write write, void 
         (unsigned long long)t->request.batch_rows);
     pl_sheet_text_head(&p, &s, color);
     pl_sheet_text_ledger(&p, &s, color);
-    pl_print(&p, "\nmicro-batches of %u token rows; inner values of %u of %u layers are kept, the others computed again\n", q->knobs.micro_rows,
-        q->knobs.kept_layers, t->model.layers);
+    static const char *const rests[PL_RESTS] = {"", " but for their sums", " but for their feed-forward"};
+    pl_print(&p, "\nmicro-batches of %u token rows; inner values of %u of %u layers are kept, the others computed again%s\n", q->knobs.micro_rows,
+        q->knobs.kept_layers, t->model.layers, rests[q->knobs.rest]);
     text_spill(&p, t);
     if (t->sets[PL_ROLE_TRAIN].name)
         pl_print(&p, "%llu steps of about %.3g s\n", (unsigned long long)t->schedule.steps, q->seconds_per_step);

@@ -125,17 +125,21 @@ static uint64_t inputs_stride(const pl_step *s)
     return pl__train_stride(pl_value_width(m, m->operators[0].out));
 }
 
-static uint64_t kept_width(const pl_step *s)
+static uint64_t kept_width(const pl_step *s, const pl__step_stage *stage)
 {
     uint64_t width = 0;
-    for (uint32_t i = 0; i < s->program.passing_count; i++)
-        width += s->program.passing_strides[i];
+    for (uint32_t i = 0; i < s->program.passing[stage->group].count; i++)
+        width += s->program.passing[stage->group].strides[i];
     return width;
 }
 
 static uint64_t kept_element(const pl_step *s, const pl__step_stage *stage, const pl__micro *micro)
 {
-    return stage->layer * (s->program.l.kept_file / sizeof(float)) + micro->first_row * kept_width(s);
+    const pl_step_knobs *k = &s->plan.knobs;
+    const uint64_t *bytes = s->program.l.kept_file;
+    uint64_t at = stage->group == PL__KEPT_WHOLE ? stage->layer * bytes[PL__KEPT_WHOLE]
+                                                 : k->passing_layers * bytes[PL__KEPT_WHOLE] + (stage->layer - k->kept_layers) * bytes[PL__KEPT_REST];
+    return at / sizeof(float) + micro->first_row * kept_width(s, stage);
 }
 
 /* Rows of a micro-batch of one input (or, behind the last, of the hidden gradient) from or to the
@@ -164,8 +168,8 @@ static void pass_kept(pl_step *s, const pl__step_stage *stage, const pl__micro *
     uint64_t first = rows * member / threads, count = rows * (member + 1) / threads - first;
     uint64_t element = kept_element(s, stage, micro);
     char *at = s->arena + l->passing;
-    for (uint32_t i = 0; i < s->program.passing_count; i++) {
-        uint64_t stride = s->program.passing_strides[i];
+    for (uint32_t i = 0; i < s->program.passing[stage->group].count; i++) {
+        uint64_t stride = s->program.passing[stage->group].strides[i];
         float *here = (float *)(void *)at + first * stride;
         pl_error e;
         pl_status st = out ? pl__store_set(&s->store, PL__KEPT, element + first * stride, count * stride, here, &e)
@@ -286,7 +290,7 @@ static void read_ahead(const pl_step *s, const pl__step_stage *stage, const pl__
 {
     uint64_t stride = inputs_stride(s), rows = next->last_row - next->first_row, each = s->program.l.input_bytes / sizeof(float);
     if (stage->kept_in)
-        pl__store_ahead(&s->store, PL__KEPT, kept_element(s, stage, next), rows * kept_width(s));
+        pl__store_ahead(&s->store, PL__KEPT, kept_element(s, stage, next), rows * kept_width(s, stage));
     if (stage->input != PL_NO_VALUE)
         pl__store_ahead(&s->store, PL__INPUTS, stage->input * each + next->first_row * stride, rows * stride);
     if (stage->gradient_in)

@@ -298,6 +298,8 @@ static void same(const test_model *m, path p, double dropout, uint32_t shards)
         pl_step_knobs k = {.micro_rows = LONGEST + i * 11,
             .kept_layers = i % (m->layers + 1),
             .passing_layers = i / 3 % (i % (m->layers + 1) + 1),
+            .rest = i % (m->layers + 1) < m->layers ? i / 2 % PL_RESTS : PL_REST_NOTHING,
+            .passing_rest = i % (m->layers + 1) < m->layers && i / 2 % PL_RESTS != PL_REST_NOTHING && i / 5 % 2,
             .resident_state = i & 1 ? i * 5 % PL_STATE_PARTS : 0,
             .spill_state = i & 1,
             .spill_gradients = i & 2,
