@@ -16,16 +16,9 @@ import tempfile
 import time
 
 import common
+import e2e
 
 MIB = 2**20
-
-
-def resident(pid):
-    try:
-        with open("/proc/%d/status" % pid) as f:
-            return next((int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS")), 0)
-    except OSError:
-        return 0
 
 
 def bent(argv, limit, wait):
@@ -38,7 +31,7 @@ def bent(argv, limit, wait):
         process.kill()
         raise SystemExit(asked.stderr.decode())
     while process.poll() is None:
-        if resident(process.pid) > limit:
+        if e2e.resident(process.pid) > limit:
             above = time.monotonic() - begin
         time.sleep(0.002)
     if process.returncode:

@@ -16,6 +16,7 @@ PLIMSOLL = os.path.join(ROOT, "build", "plimsoll")
 MEASURE = os.path.join(ROOT, "build", "tests", "e2e", "measure")
 GOLDEN = os.path.join(ROOT, "build", "tests", "golden", "golden_make")
 FORTUNES = "/usr/share/games/fortunes"
+sys.path.append(os.path.join(ROOT, "tests", "e2e"))  # e2e.py: what tests and benchmarks share
 
 
 def arguments(doc, **more):

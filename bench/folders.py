@@ -6,37 +6,15 @@ import subprocess
 import tempfile
 
 import common as c
+import e2e
 
 SIZES = {"bert-base": (768, 12, 3072, 12), "bert-large": (1024, 24, 4096, 16)}  # hidden, layers, inner, heads
 VOCABULARY, POSITIONS = 30522, 512
 
 
 def tensors(hidden, layers, inner):
-    rows = []
-
-    def add(name, shape, offset, scale):
-        rows.append(["F32", offset, scale, "bert." + name, shape])
-
-    def linear(name, out, depth):
-        add(name + ".weight", [out, depth], 0, 0.035)
-        add(name + ".bias", [out], 0, 0.02)
-
-    def norm(name):
-        add(name + ".weight", [hidden], 1, 0.05)
-        add(name + ".bias", [hidden], 0, 0.05)
-    for name, count in (("word", VOCABULARY), ("position", POSITIONS), ("token_type", 2)):
-        add("embeddings.%s_embeddings.weight" % name, [count, hidden], 0, 0.035)
-    norm("embeddings.LayerNorm")
-    for i in range(layers):
-        p = "encoder.layer.%d." % i
-        for k in ("query", "key", "value"):
-            linear(p + "attention.self." + k, hidden, hidden)
-        linear(p + "attention.output.dense", hidden, hidden)
-        norm(p + "attention.output.LayerNorm")
-        linear(p + "intermediate.dense", inner, hidden)
-        linear(p + "output.dense", hidden, inner)
-        norm(p + "output.LayerNorm")
-    return rows
+    made = e2e.bert_tensors(hidden, layers, inner, VOCABULARY, POSITIONS, linear=lambda depth: 0.035, bias=0.02, gain=0.05, shift=0.05, word=0.035, place=0.035)
+    return [["F32", offset, scale, "bert." + name, shape] for name, shape, offset, scale in made]
 
 
 def bert_folder(size, tokenizer):

@@ -116,35 +116,11 @@ class Test:
         if labels:
             config["id2label"] = {str(i): l for i, l in enumerate(labels)}
             config["label2id"] = {l: i for i, l in enumerate(labels)}
-        rows, prefix = [], "bert." if labels else ""
-
-        def add(name, shape, offset, scale):
-            rows.append([types[len(rows) % len(types)], offset, scale, prefix + name, shape])
-
-        def linear(name, out, depth):
-            add(name + ".weight", [out, depth], 0, math.sqrt(3 / depth))
-            add(name + ".bias", [out], 0, 0.1)
-
-        def norm(name):
-            add(name + ".weight", [hidden], 1, 0.3)
-            add(name + ".bias", [hidden], 0, 0.2)
-        add("embeddings.word_embeddings.weight", [vocabulary, hidden], 0, 0.08)
-        add("embeddings.position_embeddings.weight", [positions, hidden], 0, 0.05)
-        add("embeddings.token_type_embeddings.weight", [2, hidden], 0, 0.05)
-        norm("embeddings.LayerNorm")
-        for i in range(layers):
-            p = "encoder.layer.%d." % i
-            for k in ("query", "key", "value"):
-                linear(p + "attention.self." + k, hidden, hidden)
-            linear(p + "attention.output.dense", hidden, hidden)
-            norm(p + "attention.output.LayerNorm")
-            linear(p + "intermediate.dense", inner, hidden)
-            linear(p + "output.dense", hidden, inner)
-            norm(p + "output.LayerNorm")
-        linear("pooler.dense", hidden, hidden)
-        if labels:
-            prefix = ""
-            linear("classifier", len(labels), hidden)
+        prefix = "bert." if labels else ""
+        tensors = [(prefix + tensor, *rest) for tensor, *rest in bert_tensors(hidden, layers, inner, vocabulary, positions)]
+        for tensor, out in [(prefix + "pooler.dense", hidden)] + ([("classifier", len(labels))] if labels else []):
+            tensors += [(tensor + ".weight", [out, hidden], 0, math.sqrt(3 / hidden)), (tensor + ".bias", [out], 0, 0.1)]
+        rows = [[types[i % len(types)], offset, scale, tensor, shape] for i, (tensor, shape, offset, scale) in enumerate(tensors)]
         os.makedirs(self.path("cases"), exist_ok=True)
         if not os.path.exists(self.path("tokenizers")):
             os.symlink(os.path.join(GOLDEN, "tokenizers"), self.path("tokenizers"))
@@ -207,6 +183,33 @@ def complaint(run, codes, names=()):
         if name not in text:
             return "%r is not named: %s" % (name, lines[at][:250])
     return ""
+
+
+def bert_tensors(hidden, layers, inner, vocabulary, positions, linear=lambda depth: math.sqrt(3 / depth), bias=0.1, gain=0.3, shift=0.2, word=0.08, place=0.05):
+    """A BERT without head for the generator of golden folders: (name, shape, offset, scale) of each tensor."""
+    def dense(name, out, depth):
+        return [(name + ".weight", [out, depth], 0, linear(depth)), (name + ".bias", [out], 0, bias)]
+
+    def norm(name):
+        return [(name + ".weight", [hidden], 1, gain), (name + ".bias", [hidden], 0, shift)]
+    tensors = [("embeddings.%s_embeddings.weight" % name, [count, hidden], 0, scale) for name, count, scale in (("word", vocabulary, word), ("position", positions, place), ("token_type", 2, place))]
+    tensors += norm("embeddings.LayerNorm")
+    for i in range(layers):
+        p = "encoder.layer.%d." % i
+        for k in ("query", "key", "value"):
+            tensors += dense(p + "attention.self." + k, hidden, hidden)
+        tensors += dense(p + "attention.output.dense", hidden, hidden) + norm(p + "attention.output.LayerNorm")
+        tensors += dense(p + "intermediate.dense", inner, hidden) + dense(p + "output.dense", hidden, inner) + norm(p + "output.LayerNorm")
+    return tensors
+
+
+def resident(pid):
+    """Bytes of a running process in memory; 0 when it is gone."""
+    try:
+        with open("/proc/%d/status" % pid) as f:
+            return next((int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS")), 0)
+    except OSError:
+        return 0
 
 
 def e2e_vocabulary():

@@ -47,14 +47,6 @@ def start(test, argv, **env):
     return subprocess.Popen([test.args.plimsoll, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(test.environment, **env))
 
 
-def resident(pid):
-    try:
-        with open("/proc/%d/status" % pid) as f:
-            return next((int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS")), 0)
-    except OSError:
-        return 0
-
-
 def job(test, name):
     folder = test.bert("training", hidden=128, heads=4, inner=512, layers=4, positions=64, labels=["no", "yes"])
     train = data(test, "bend.csv", 400)
@@ -93,7 +85,7 @@ def bends(test):
                 break
             codes.append(ask.rc)
             asked, size, due = time.monotonic(), size or peak, time.monotonic() + dice.uniform(0.1, 0.5)
-        if asked and resident(job_.pid) > size + (256 << 10):
+        if asked and e2e.resident(job_.pid) > size + (256 << 10):
             worst = max(worst, time.monotonic() - asked)
         time.sleep(0.005)
     stdout, err = job_.communicate()
@@ -128,13 +120,13 @@ def taken(test):
     argv, out, stats = job(test, "squeezed")
     job_ = start(test, argv + ["--memory", "256MiB"], PLIMSOLL_FAULT_MEMINFO=left)
     deadline = time.monotonic() + 20
-    while resident(job_.pid) < 12 << 20 and job_.poll() is None and time.monotonic() < deadline:
+    while e2e.resident(job_.pid) < 12 << 20 and job_.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    before = resident(job_.pid)
+    before = e2e.resident(job_.pid)
     for size in (1 << 20, 0):
         leave(size)
         time.sleep(0.6)
-    after = resident(job_.pid)
+    after = e2e.resident(job_.pid)
     _, err = job_.communicate()
     s = json.load(open(stats)) if job_.returncode == 0 else {}
     test.check("taken: ends well", job_.returncode == 0, err.decode()[-300:])
