@@ -68,13 +68,27 @@ static void note_name(cli_input *in)
     list_name(in);
 }
 
-static pl_status fail_header(const cli_input *in, const char *what, pl_error *e)
+/* One column only: most likely another sign stands between them. */
+static void hint_delimiter(const cli_csv *csv, const char *list, pl_error *e)
+{
+    if (csv->columns > 1)
+        return;
+    if (csv->delimiter == ',' && memchr(list, '\t', csv->listed))
+        pl_hint(e, "--input-format tsv reads columns with tabs between them");
+    else if (memchr(list, ';', csv->listed))
+        pl_hint(e, "columns have a %s between them here, no semicolon", csv->delimiter == '\t' ? "tab" : "comma");
+    else if (csv->delimiter == '\t' && memchr(list, ',', csv->listed))
+        pl_hint(e, "--input-format csv reads columns with commas between them");
+}
+
+static pl_status fail_header(const cli_input *in, const char *what, const char *remedy, pl_error *e)
 {
     const cli_csv *csv = &in->as.csv;
     const char *list = in->name_bytes + CLI_NAME_BYTES;
     pl_fail(e, PL_BAD_INPUT, "%s: line %llu: %s", in->name, (unsigned long long)in->record_line, what);
     pl_hint(e, "the columns are: %.*s%s", (int)csv->listed, list, list[CLI_NAME_BYTES - 2] == '.' ? " ..." : "");
-    pl_hint(e, "choose with --text-column NAME and --text-pair-column NAME");
+    hint_delimiter(csv, list, e);
+    pl_hint(e, "choose with %s", remedy);
     return PL_BAD_INPUT;
 }
 
@@ -96,20 +110,21 @@ static pl_status end_header(cli_input *in, pl_error *e)
 {
     cli_csv *csv = &in->as.csv;
     static const char *const options[COLUMN_COUNT] = {"--text-column", "--text-pair-column", "--label-column"};
+    static const char texts[] = "--text-column NAME and --text-pair-column NAME";
     csv->columns = csv->column;
     csv->in_header = false;
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         if (in->column_names[i] && csv->at[i] == UINT64_MAX) {
             char what[256];
             snprintf(what, sizeof what, "there is no column '%.160s' (%s)", in->column_names[i], options[i]);
-            return fail_header(in, what, e);
+            return fail_header(in, what, i == COLUMN_LABEL ? "--label-column NAME" : texts, e);
         }
     if (!in->column_names[COLUMN_TEXT])
         choose_defaults(in);
     if (csv->at[COLUMN_TEXT] == UINT64_MAX)
-        return fail_header(in, "no column is called text, nor is there another that texts are taken from by itself", e);
+        return fail_header(in, "no column is called text, nor is there another that texts are taken from by itself", texts, e);
     if (csv->at[COLUMN_TEXT] == csv->at[COLUMN_PAIR] || csv->at[COLUMN_TEXT] == csv->at[COLUMN_LABEL])
-        return fail_header(in, "the text and its pair or label would be the same column", e);
+        return fail_header(in, "the text and its pair or label would be the same column", texts, e);
     return PL_OK;
 }
 

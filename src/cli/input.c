@@ -73,11 +73,13 @@ static size_t check_utf8(cli_field *f, const char *bytes, size_t n)
     return n;
 }
 
-static pl_status fail_utf8(const cli_input *in, uint64_t byte, pl_error *e)
+/* `bad`: the byte itself; 0 where one is missing. */
+static pl_status fail_utf8(const cli_input *in, uint64_t byte, unsigned char bad, pl_error *e)
 {
+    bool utf16 = in->line == 1 && byte == 1 && bad >= 0xFE; /* its byte order mark */
     pl_fail(e, PL_BAD_INPUT, "%s: line %llu: byte %llu of the text is not UTF-8, which the input must be", in->name, (unsigned long long)in->line,
         (unsigned long long)byte);
-    pl_hint(e, "`iconv -f LATIN1 -t UTF-8` converts from Latin 1");
+    pl_hint(e, utf16 ? "`iconv -f UTF-16 -t UTF-8` converts from UTF-16" : "`iconv -f LATIN1 -t UTF-8` converts from Latin 1");
     return PL_BAD_INPUT;
 }
 
@@ -85,7 +87,7 @@ pl_status cli_field_add(const cli_input *in, cli_field *f, const char *bytes, si
 {
     size_t good = check_utf8(f, bytes, n);
     if (good < n)
-        return fail_utf8(in, f->length + good + 1, e);
+        return fail_utf8(in, f->length + good + 1, (unsigned char)bytes[good], e);
     if (f->length == f->used) {
         size_t fits = pl_min(n, f->capacity - f->used);
         memcpy(f->bytes + f->used, bytes, fits);
@@ -98,7 +100,7 @@ pl_status cli_field_add(const cli_input *in, cli_field *f, const char *bytes, si
 pl_status cli_field_end(const cli_input *in, cli_field *f, pl_error *e)
 {
     if (f->need > 0)
-        return fail_utf8(in, f->length + 1, e);
+        return fail_utf8(in, f->length + 1, 0, e);
     if (f->length > f->used) { /* valid as a whole: only the last character can be cut */
         size_t start = f->used;
         while (start > 0 && ((unsigned char)f->bytes[start - 1] & 0xC0) == 0x80)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MOST_LABELS = 1 << 16, NUMBER_BYTES = 32, SHOWN = 100 };
 static const char ignored[] = "-100";
@@ -32,6 +33,17 @@ static form form_of(const pl_label *l)
     return pl_double_parse(l->text, l->bytes, &number) && isfinite(number) ? REAL : NAME;
 }
 
+/* What numbers are written like that are none, by Python for one. */
+static bool is_infinite(const pl_label *l)
+{
+    static const char *const words[] = {"nan", "inf", "infinity"};
+    size_t sign = l->bytes > 0 && (l->text[0] == '-' || l->text[0] == '+');
+    for (size_t i = 0; i < PL_COUNT(words) && !l->name; i++)
+        if (l->bytes - sign == strlen(words[i]) && strncasecmp(l->text + sign, words[i], l->bytes - sign) == 0)
+            return true;
+    return false;
+}
+
 static bool is_bracketed(const pl_label *l) { return !l->name && l->bytes >= 2 && l->text[0] == '[' && l->text[l->bytes - 1] == ']'; }
 
 pl_status pl__label_look_add(pl__label_look *look, const pl_example *x, pl_error *e)
@@ -49,6 +61,8 @@ pl_status pl__label_look_add(pl__label_look *look, const pl_example *x, pl_error
         look->integers += f == INTEGER;
         look->reals += f == REAL;
         look->bracketed += !x->list && is_bracketed(l);
+        if (f == NAME && is_infinite(l) && look->infinite++ == 0)
+            look->infinite_line = x->text.line;
     }
     look->lists += x->list;
     look->texts++;
@@ -167,6 +181,22 @@ static pl_status add(pl__labels *l, const pl_label *label, pl_region *region, pl
     return 2 * l->found < l->slot_count ? PL_OK : grow(l, l->slot_count, region, e);
 }
 
+/* [0, 1, 1] says of each label whether the text has it, where a list should name those that it has. */
+static pl_status check_list(const pl__labels *l, const pl__example *x, const char *name, pl_error *e)
+{
+    each it = {.l = l, .x = x};
+    pl_label label;
+    double number;
+    uint64_t count = 0;
+    for (; next_label(&it, &label); count++)
+        if (!pl_double_parse(label.text, label.bytes, &number) || (number != 0 && number != 1))
+            return PL_OK;
+    if (count <= 2)
+        return PL_OK;
+    return pl_fail(
+        e, PL_BAD_INPUT, "%s: line %llu: a list of zeros and ones; it should name the labels that the text has", name, (unsigned long long)x->head.line);
+}
+
 static pl_status collect(pl__labels *l, const pl__label_source *from, pl_region *region, pl_error *e)
 {
     pl_status s = grow(l, 16, region, e);
@@ -179,6 +209,7 @@ static pl_status collect(pl__labels *l, const pl__label_source *from, pl_region 
             break;
         at += x.head.bytes;
         each it = {.l = l, .x = &x};
+        s = l->problem == PL_PROBLEM_MULTI ? check_list(l, &x, from->name, e) : PL_OK;
         while (!s && next_label(&it, &label))
             if (!is_ignored(l, &label)) {
                 s = add(l, &label, region, &inner);
@@ -275,6 +306,9 @@ pl_status pl__labels_make(const pl__label_look *look, const pl_folder *folder, c
         out->numbers = false;
     if (look->lists && out->problem != PL_PROBLEM_MULTI)
         return pl_fail(e, PL_BAD_INPUT, "%s: lists of labels, config.json's problem_type takes one a text", from->name);
+    if (out->problem == PL_PROBLEM_SINGLE && look->reals > 0 && look->infinite > 0 && look->names == look->infinite)
+        return pl_fail(
+            e, PL_BAD_INPUT, "%s: line %llu: the labels are numbers, but this one is not finite", from->name, (unsigned long long)look->infinite_line);
     if (out->problem == PL_PROBLEM_REGRESSION) {
         out->count = 1;
         out->names = pl_region_take(region, sizeof *out->names);

@@ -311,13 +311,24 @@ def saved_plan():
 @part
 def messages():
     def refused(what, content, code, *need, **change):
-        with open(path("bad.csv"), "w", encoding="utf-8") as f:
+        with open(path("bad.csv"), "w", encoding="utf-8", errors="surrogateescape") as f:
             f.write(content)
         run = train("never", **{"data": path("bad.csv"), **change})
         fine(what, run.returncode == code and all(n in run.stderr for n in need) and not os.path.exists(path("never.partial")), run.stderr)
     refused("an empty label", "text,label\na,x\nb,\n", 3, b"line 3")
     refused("no example", "text,label\n", 3, b"no example")
     refused("no label column", "text,answer\na,x\n", 3, b"label")
+    refused("semicolons", "text;label\na;x\n", 3, b"no semicolon", b"--label-column NAME")
+    refused("tabs", "text\tlabel\na\tx\n", 3, b"--input-format tsv")
+    refused("UTF-16", "\udcff\udcfet\0e\0x\0t\0", 3, b"-f UTF-16")
+    refused("a number that is none", "text,label\na,0.5\nb,1\nc,nan\n", 3, b"line 4", b"not finite")
+    refused("zeros and ones", 'text,label\na,"[0, 1]"\nb,"[1, 0, 1]"\n', 3, b"line 3", b"zeros and ones")
+    for what, content in (("a byte order mark, CRLF", "\ufefftext,label\r\na,x\r\nb,y\r\n"), ("quotes, lines, other columns", 'n,label,text\n1,"x, ""x""","a\nb,"\n2,y,\n'), ("one example", "text,label\na,x\n"),
+                          ("blank lines, no last end", "text,label\n\na,x\n\nb,y"), ("names beside nan", "text,label\na,nan\nb,bread\n"), ("zeros and ones for two", 'text,label\na,"[0, 1]"\nb,[1]\n')):
+        with open(path("odd.csv"), "w", encoding="utf-8", newline="") as f:
+            f.write(content)
+        run = train("odd", "--overwrite", data=path("odd.csv"), eval=path("odd.csv"))
+        fine(f"honest: {what}", run.returncode == 0 and os.path.exists(path("odd", "model.safetensors")), run.stderr)
     with open(path("unknown.csv"), "w", encoding="utf-8") as f:
         f.write("text,label\na,no\nb,perhaps\n")
     run = train("never", eval=path("unknown.csv"))
