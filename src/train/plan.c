@@ -134,7 +134,8 @@ uint64_t pl__usual_rows(const pl_step_request *r) { return r->usual_rows ? r->us
 /* Elements of the words of a usual batch, at most. */
 static double words_a_step(const pl_step_request *r, const pl__parameters *p)
 {
-    return p->words ? (double)(p->words / r->used_count * pl_min(r->used_count, pl__usual_rows(r))) : 0;
+    uint64_t width = p->words ? p->words / r->used_count : 0, words = pl_min(r->used_count, pl__usual_rows(r));
+    return (double)(width * words);
 }
 
 /* Bytes of a usual step from and to the spill file. Rows of the batch's words are read and written
