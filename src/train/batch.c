@@ -125,16 +125,16 @@ static uint64_t most_of_steps(const pl_trainer *t, const uint32_t *lengths)
     return most;
 }
 
-pl_status pl__most_rows(const pl_trainer *t, uint64_t *out, pl_error *e)
+pl_status pl__count_rows(const pl_trainer *t, uint64_t *out, uint64_t *most, pl_error *e)
 {
     const pl_memory *memory = pl_memory_system();
     uint64_t examples = t->sets[PL_ROLE_TRAIN].examples, bytes = examples * sizeof(uint32_t);
-    *out = 0;
-    if (!pl__steps_counted(t)) {
-        for (uint32_t i = 0; i < t->recipe.batch && i < examples; i++)
-            *out += t->longest[i];
+    *most = 0;
+    for (uint32_t i = 0; i < t->recipe.batch && i < examples; i++)
+        *most += t->longest[i];
+    *out = *most;
+    if (!pl__steps_counted(t))
         return PL_OK;
-    }
     uint32_t *lengths = memory->take(memory->self, bytes);
     if (!lengths)
         return pl_fail_no_memory(e, bytes, "lengths of the examples");

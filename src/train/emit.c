@@ -151,6 +151,11 @@ pl__ref pl__e_gradient_of(pl__emitter *m, uint32_t operator, unsigned index, uns
 pl__ref pl__e_word_gradients(pl__emitter *m, uint64_t width)
 {
     uint64_t elements = pl__most_words(m->r) * width, at = m->p->l.word_gradients;
+    if (m->k->spill_gradients) { /* no stage comes behind that would need the slot before the update */
+        at = m->p->l.slot + m->slot_at;
+        m->slot_at += pl_round_up(elements * PL__FLOAT, PL__LINE);
+    }
+    m->p->word_gradients = at;
     m->shard_at += pl__shard_bytes(elements);
     if (m->p->yields)
         m->p->yields[m->s->yields] = (pl__yield){.first = m->params->list[0].first, .count = elements, .at = at, .words = true};

@@ -56,8 +56,8 @@ void pl__step_lay_out(const pl_step_request *r, const pl_step_knobs *k, const pl
     l->inputs = take(&at, l->passing_bytes * (k->spill_inputs ? 2 : r->model->layers + 1), true);
     l->hidden_gradient = take(&at, l->passing_bytes, true);
     uint64_t word_width = p->words ? p->words / r->used_count : 0;
-    l->word_gradients = take(&at, pl__most_words(r) * word_width * FLOAT, p->words > 0);
-    l->word_zeros = take(&at, PL__UPDATE * FLOAT, p->words > 0);
+    l->word_gradients = take(&at, pl__most_words(r) * word_width * FLOAT, p->words > 0 && !k->spill_gradients);
+    l->word_zeros = take(&at, PL__WORD_ZEROS * FLOAT, p->words > 0);
     const uint32_t layers[PL__GROUPS] = {k->kept_layers - k->passing_layers, k->passing_rest ? 0 : r->model->layers - k->kept_layers};
     for (unsigned g = 0; g < PL__GROUPS; g++) {
         l->kept_bytes[g] = z->kept[g];
@@ -317,7 +317,7 @@ pl_status pl__step_search(const pl_step_request *r, const pl__parameters *p, pl_
     try_all(&s);
     if (out->fits) {
         s.second = true;
-        s.bound = out->seconds_per_step * 1.02;
+        s.bound = out->seconds_per_step * 1.01;
         s.written = out->spill_written;
         try_all(&s);
     }
@@ -349,7 +349,8 @@ static pl_status make_ledger(const pl_step_request *r, const pl__parameters *p, 
     line(out, "weights of the words in the data", "weights", k->spill_weights ? 0 : words, load, last);
     line(out, "other weights", "weights", k->spill_weights ? 0 : p->elements * FLOAT - words, load, last);
     line(out, "gradients", "gradients", k->spill_gradients ? 0 : (p->elements - p->gradient_first) * FLOAT, load, last);
-    line(out, "gradients of the words of a batch", "gradients", pl__most_words(r) * (p->words ? p->words / r->used_count : 0) * FLOAT, load, last);
+    line(out, "gradients of the words of a batch", "gradients", k->spill_gradients ? 0 : pl__most_words(r) * (p->words ? p->words / r->used_count : 0) * FLOAT,
+        load, last);
     uint64_t state = learned - pl__spilled_state(k, p) * FLOAT;
     line(out, "first moments", "optimizer", state, load, last);
     line(out, "second moments", "optimizer", state, load, last);

@@ -123,11 +123,12 @@ typedef struct pl__step_layout {
     uint64_t input_bytes;                          /* of one for the batch */
     uint64_t passing_bytes;                        /* of one in the arena: the batch's, or a micro-batch's */
     uint64_t hidden_gradient;
-    uint64_t word_gradients, word_zeros; /* of the words of a batch; the gradient of the others */
-    uint64_t kept[PL__GROUPS];           /* kept inner values that stay in memory, layer after layer */
-    uint64_t kept_bytes[PL__GROUPS];     /* of one layer */
-    uint64_t passing;                    /* kept inner values of a micro-batch on their way to or from the spill file */
-    uint64_t kept_file[PL__GROUPS];      /* of one layer in the spill file */
+    uint64_t word_gradients;         /* of the words of a batch; in the slot, where gradients are spilled: no stage comes behind */
+    uint64_t word_zeros;             /* [PL__WORD_ZEROS] the gradient of the others */
+    uint64_t kept[PL__GROUPS];       /* kept inner values that stay in memory, layer after layer */
+    uint64_t kept_bytes[PL__GROUPS]; /* of one layer */
+    uint64_t passing;                /* kept inner values of a micro-batch on their way to or from the spill file */
+    uint64_t kept_file[PL__GROUPS];  /* of one layer in the spill file */
     uint64_t slab, slab_bytes;
     uint64_t slot, slot_bytes;    /* gradients of the stage at hand, where the store is spilled */
     uint64_t shards, shard_bytes; /* gradients of a stage of shards that wait for others, level after level */
@@ -157,6 +158,7 @@ typedef struct pl__step_program {
     size_t parameter_count;
     uint64_t elements, learn_first; /* of the store; those from learn_first on learn */
     uint64_t words, word_width;     /* store element and width of the word table */
+    uint64_t word_gradients;        /* where those of the words of a batch are summed */
     uint64_t logits_at;             /* batch-wide logits in the arena */
     struct {
         uint32_t strides[PL__PASSING], count; /* elements: values of a layer that pass, one behind the other */
@@ -166,7 +168,8 @@ typedef struct pl__step_program {
 
 enum { PL__CHUNK = 1 << 16 };  /* elements: unit of the norm's tree */
 enum { PL__UPDATE = 1 << 14 }; /* elements updated at once: what is spilled passes through memory in such parts */
-enum { PL__PART = 1 << 16 };   /* elements that one member updates before another's turn */
+enum { PL__WORD_ZEROS = 1 << 12 };
+enum { PL__PART = 1 << 16 }; /* elements that one member updates before another's turn */
 
 
 #endif

@@ -105,6 +105,8 @@ struct pl_trainer {
     double dropouts[3]; /* hidden, attention, classifier */
     pl__schedule schedule;
     pl_ledger_line held[40];
+    const char *outside_names[16];
+    uint64_t most_rows; /* of a batch, were the longest texts to come together */
     pl_step_request request;
     pl_step_plan plan;
     uint64_t region_planned; /* bytes of region when the ledger was made */
@@ -145,6 +147,12 @@ void pl__reader_free(pl_trainer *t);
 /* ---- trainer_plan.c ---- */
 void pl__work_lay_out(const pl_trainer *t, pl_carver *c, pl__work *w);
 
+pl_status pl__size_for(pl_trainer *t, uint64_t batch_rows, pl_error *e); /* the request and what is held beside the step */
+
+/* ---- fit.c ---- */
+pl_status pl__search(const pl_step_request *r, pl_step_plan *out, pl_error *e); /* all but the ledger */
+pl_status pl__fit(pl_trainer *t, pl_error *e);
+
 /* ---- saved.c ---- */
 pl_status pl__saved_take(pl_trainer *t, pl_error *e); /* the plan is the saved one, or PL_NO_FIT */
 
@@ -162,10 +170,11 @@ typedef struct pl__order {
 } pl__order;
 void pl__order_of(const pl_trainer *t, uint64_t step, pl__order *out);
 uint64_t pl__order_at(const pl__order *o, uint32_t text); /* number of the example */
-/* Token rows of the largest batch of training: the schedule's steps are gone through where they are few
- * enough (pl__steps_counted; 4 bytes an example meanwhile), else as if the longest texts came together. */
+/* Token rows of the largest batch: `*most` if the longest texts come together, `*out` of those that come.
+ * For this the schedule's steps are gone through where they are few enough (pl__steps_counted; 4 bytes an
+ * example meanwhile). */
 bool pl__steps_counted(const pl_trainer *t);
-pl_status pl__most_rows(const pl_trainer *t, uint64_t *out, pl_error *e);
+pl_status pl__count_rows(const pl_trainer *t, uint64_t *out, uint64_t *most, pl_error *e);
 
 /* ---- evaluate.c ---- */
 enum { PL__MOST_FIGURES = PL_FIGURES + 1 };

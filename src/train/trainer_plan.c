@@ -65,10 +65,13 @@ static pl_status hold_all(pl_trainer *t, pl_error *e)
 {
     const pl_options *o = &t->options;
     t->request.held = t->held;
-    if (o->outside_count > 16)
-        return pl_fail(e, PL_USAGE, "pl_options.outside: %zu lines, at most 16 are taken", o->outside_count);
+    t->request.held_count = 0;
+    if (o->outside_count > PL_COUNT(t->outside_names))
+        return pl_fail(e, PL_USAGE, "pl_options.outside: %zu lines, at most %zu are taken", o->outside_count, PL_COUNT(t->outside_names));
     for (size_t i = 0; i < o->outside_count; i++) {
-        const char *name = pl_region_string(&t->region, o->outside[i].name, strlen(o->outside[i].name));
+        const char *name = t->outside_names[i];
+        if (!name)
+            name = t->outside_names[i] = pl_region_string(&t->region, o->outside[i].name, strlen(o->outside[i].name));
         if (!name)
             return pl_fail_no_memory(e, strlen(o->outside[i].name), "the plan");
         uint32_t texts = o->outside[i].texts; /* room for texts is given back when they have been read */
@@ -94,6 +97,15 @@ static pl_status hold_all(pl_trainer *t, pl_error *e)
     t->region_planned = t->region.held + step_tables(t);
     hold(t, "labels, operators and plan", "program", t->region_planned + SLACK, 0, LAST);
     return PL_OK;
+}
+
+pl_status pl__size_for(pl_trainer *t, uint64_t batch_rows, pl_error *e)
+{
+    const pl__set *train = &t->sets[PL_ROLE_TRAIN];
+    pl_step_request *r = &t->request;
+    r->batch_rows = batch_rows;
+    r->usual_rows = train->examples ? pl_min(batch_rows, pl_max(1, train->tokens * r->batch / train->examples)) : 0;
+    return hold_all(t, e);
 }
 
 /* ---- where it spills to ---- */
@@ -170,15 +182,9 @@ static void choose_spill(pl_trainer *t)
 static pl_status measure_disk(pl_trainer *t, pl_error *e)
 {
     pl_step_request fast = t->request;
-    pl__parameters p;
     pl_step_plan plan;
-    pl_region region;
-    pl_region_init(&region, pl_memory_system());
     fast.spill_bytes_per_second = DISK_FASTEST;
-    pl_status s = pl__parameters_make(&fast, &region, &p, e);
-    if (!s)
-        s = pl__step_search(&fast, &p, &plan);
-    pl_region_free(&region);
+    pl_status s = pl__search(&fast, &plan, e);
     if (s || !plan.fits || plan.disk_seconds <= 0)
         return s;
     double rate = pl__disk_rate(t->paths.spill);
@@ -335,18 +341,18 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
     r->threads = o->threads ? o->threads : pl_os_cpus(&view);
     r->longest = has_data(t) ? (uint32_t)pl_max(train->longest, eval->longest) : t->reading.max_length;
     r->batch = (uint32_t)(has_data(t) ? pl_min(t->recipe.batch, pl_max(train->examples, eval->examples)) : t->recipe.batch);
-    r->batch_rows = (uint64_t)t->recipe.batch * r->longest;
-    s = has_data(t) ? pl__most_rows(t, &r->batch_rows, e) : PL_OK;
+    r->batch_rows = t->most_rows = (uint64_t)t->recipe.batch * r->longest;
+    s = has_data(t) ? pl__count_rows(t, &r->batch_rows, &t->most_rows, e) : PL_OK;
     if (s)
         return s;
+    t->most_rows = pl_max(t->most_rows, r->longest);
     r->batch_rows = pl_max(r->batch_rows, r->longest);
-    if (t->saved_plan.file && t->saved_plan.batch_rows <= (uint64_t)r->batch * r->longest)
+    if (t->saved_plan.file && t->saved_plan.batch_rows <= t->most_rows)
         r->batch_rows = pl_max(r->batch_rows, t->saved_plan.batch_rows); /* it may be of more epochs */
-    r->usual_rows = train->examples ? pl_min(r->batch_rows, pl_max(1, train->tokens * r->batch / train->examples)) : 0;
     r->used = t->used;
     r->used_count = t->used_count;
-    if (r->batch_rows > UINT32_MAX / 2)
-        return pl_fail(e, PL_USAGE, "--batch %u: a step of %llu tokens is too much", t->recipe.batch, (unsigned long long)r->batch_rows);
+    if (t->most_rows > UINT32_MAX / 2)
+        return pl_fail(e, PL_USAGE, "--batch %u: a step of %llu tokens is too much", t->recipe.batch, (unsigned long long)t->most_rows);
     make_recipe(t);
     return PL_OK;
 }
@@ -355,22 +361,16 @@ static pl_status make_request(pl_trainer *t, pl_error *e)
 static pl_status choose_precision(pl_trainer *t, pl_error *e)
 {
     pl_step_plan plans[2];
-    pl__parameters p;
-    pl_region region;
     if (t->options.precision != PL_PRECISION_AUTO)
         return PL_OK;
-    pl_region_init(&region, pl_memory_system());
     pl_step_request half = t->request;
     pl_status s = compute_in(t, &half, PL_BF16, e);
     if (!s)
-        s = pl__parameters_make(&t->request, &region, &p, e);
+        s = pl__search(&t->request, &plans[0], e);
     if (!s)
-        s = pl__step_search(&t->request, &p, &plans[0]);
-    if (!s)
-        s = pl__step_search(&half, &p, &plans[1]);
+        s = pl__search(&half, &plans[1], e);
     if (!s && (plans[1].fits > plans[0].fits || (plans[1].fits == plans[0].fits && plans[1].seconds_per_step < plans[0].seconds_per_step)))
         t->request = half;
-    pl_region_free(&region);
     return s;
 }
 
@@ -414,13 +414,13 @@ static pl_status make(pl_trainer *t, pl_error *e)
     t->checkpoint_bytes = pl__checkpoint_size(t);
     t->output_bytes = pl__output_bytes(t);
     choose_spill(t);
-    s = hold_all(t, e);
+    s = pl__size_for(t, t->request.batch_rows, e);
     if (!s)
         s = measure_disk(t, e);
     if (!s)
         s = choose_precision(t, e);
     if (!s)
-        s = t->saved_plan.file ? pl__saved_take(t, e) : pl_step_plan_make(&t->request, &t->region, &t->plan, e);
+        s = t->saved_plan.file ? pl__saved_take(t, e) : pl__fit(t, e);
     return s ? s : check_disk(t, e);
 }
 
@@ -444,18 +444,10 @@ uint64_t pl_trainer_peak(const pl_trainer *t) { return t->plan.peak; }
 uint64_t pl_trainer_floor(const pl_trainer *t) { return t->plan.floor; }
 const char *pl_trainer_limit_reason(const pl_trainer *t) { return t->reason; }
 
-static uint64_t floor_with(const pl_trainer *t, const pl_step_request *r)
+static uint64_t floor_with(const pl_step_request *r)
 {
     pl_step_plan plan;
-    pl__parameters p;
-    pl_region region;
-    pl_region_init(&region, pl_memory_system());
-    uint64_t floor = UINT64_MAX;
-    if (pl__parameters_make(r, &region, &p, NULL) == PL_OK && pl__step_search(r, &p, &plan) == PL_OK)
-        floor = plan.floor;
-    pl_region_free(&region);
-    (void)t;
-    return floor;
+    return pl__search(r, &plan, NULL) == PL_OK ? plan.floor : UINT64_MAX;
 }
 
 pl_status pl_trainer_refusal(const pl_trainer *t, pl_error *e)
@@ -468,18 +460,18 @@ pl_status pl_trainer_refusal(const pl_trainer *t, pl_error *e)
     pl_step_request r = t->request;
     if (r.spill_is_memory) {
         r.spill_is_memory = false;
-        pl_hint(e, "--spill FOLDER on a disk (%s is memory) needs %s at least", t->paths.spill, pl_bytes_text(floor_with(t, &r), with));
+        pl_hint(e, "--spill FOLDER on a disk (%s is memory) needs %s at least", t->paths.spill, pl_bytes_text(floor_with(&r), with));
     }
     r = t->request;
     if (r.threads > 1) {
         r.threads = 1;
-        pl_hint(e, "--threads 1 needs %s at least", pl_bytes_text(floor_with(t, &r), with));
+        pl_hint(e, "--threads 1 needs %s at least", pl_bytes_text(floor_with(&r), with));
     }
     r = t->request;
     if (r.batch > 1) {
         r.batch /= 2;
         r.batch_rows = pl_max(r.batch_rows / 2, r.longest);
-        pl_hint(e, "--batch %u needs %s at least, but learns something else", r.batch, pl_bytes_text(floor_with(t, &r), with));
+        pl_hint(e, "--batch %u needs %s at least, but learns something else", r.batch, pl_bytes_text(floor_with(&r), with));
     }
     return PL_NO_FIT;
 }

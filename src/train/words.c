@@ -67,8 +67,9 @@ void pl__words_of_batch(pl_step *s)
 static void learn_rows(pl_step *s, uint64_t first, uint64_t rows, const float *gradient, const pl__pace *paces, uint32_t steps, unsigned member)
 {
     uint64_t elements = rows * s->words.width, at = s->params.list[0].first + first * s->words.width;
-    for (uint64_t i = 0; i < elements; i += PL__UPDATE) {
-        uint64_t n = pl_min(PL__UPDATE, elements - i);
+    uint64_t most = gradient ? PL__UPDATE : PL__WORD_ZEROS;
+    for (uint64_t i = 0; i < elements; i += most) {
+        uint64_t n = pl_min(most, elements - i);
         pl__learn(s, at + i, n, gradient ? gradient + i : (const float *)(const void *)(s->arena + s->program.l.word_zeros), paces, steps, member);
     }
 }
@@ -93,7 +94,7 @@ void pl__words_catch_up(pl_step *s, unsigned member)
 void pl__words_update(pl_step *s, unsigned member)
 {
     pl__words *w = &s->words;
-    const float *gradients = (const float *)(const void *)(s->arena + s->program.l.word_gradients);
+    const float *gradients = (const float *)(const void *)(s->arena + s->program.word_gradients);
     for (uint32_t i = member; i < w->count; i += s->request.threads) {
         learn_rows(s, w->rows[i], 1, gradients + i * w->width, w->paces + w->window, 1, member);
         w->done[w->rows[i]] = (uint8_t)(w->window + 1);
@@ -105,7 +106,7 @@ static void settle_job(void *self, unsigned member)
 {
     pl_step *s = self;
     const pl__words *w = &s->words;
-    uint64_t used = s->request.used_count, most = pl_max(1, PL__UPDATE / w->width), turn = 0;
+    uint64_t used = s->request.used_count, most = pl_max(1, PL__WORD_ZEROS / w->width), turn = 0;
     s->request.kernels->enter(&s->members[member].fp);
     for (uint64_t first = 0, end; first < used; first = end, turn++) {
         for (end = first + 1; end < used && end - first < most && w->done[end] == w->done[first];)

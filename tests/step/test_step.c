@@ -166,7 +166,7 @@ static float *gradients_of(pl_step *s)
 {
     uint64_t n = pl_step_elements(s), first = s->params.gradient_first;
     float *g = calloc(n, sizeof *g);
-    const float *words = (const float *)(const void *)(s->arena + s->program.l.word_gradients);
+    const float *words = (const float *)(const void *)(s->arena + s->program.word_gradients);
     pl_error e;
     assert_int_equal(pl__store_get(&s->store, PL__GRADIENTS, first, n - first, g + first, &e), PL_OK);
     for (uint32_t i = 0; i < s->words.count; i++)
