@@ -81,9 +81,9 @@ static pl_status hold_all(pl_trainer *t, pl_error *e)
     /* one is read after the other, so of the two peaks only the larger counts */
     uint64_t reading = pl_max(t->tokenizer_peak - t->tokenizer_held, t->folder_peak - pl_folder_held(f));
     hold(t, "tokenizer", "data", t->tokenizer_held, 0, 0);
-    hold(t, "disk being measured", "data", PL__DISK_BLOCK, 0, 0);
-    bool lengths = has_data(t) && pl__steps_counted(t);
-    hold(t, "lengths of the examples", "data", lengths ? pl_round_up(t->sets[PL_ROLE_TRAIN].examples * sizeof(uint32_t), PAGE) : 0, 0, 0);
+    bool lengths = has_data(t) && pl__steps_counted(t); /* given back before the disk is measured */
+    uint64_t lengths_bytes = lengths ? pl_round_up(t->sets[PL_ROLE_TRAIN].examples * sizeof(uint32_t), PAGE) : 0;
+    hold(t, "lengths of the examples, disk being measured", "data", pl_max(lengths_bytes, PL__DISK_BLOCK), 0, 0);
     hold(t, "texts being tokenised", "data", pl_round_up(t->reader_bytes, PAGE), 0, 0);
     hold(t, "model files being read", "model files", pl_round_up(reading, PAGE), 0, 0);
     hold(t, "config and tensor table", "model files", pl_folder_held(f), 0, LAST);
