@@ -108,7 +108,7 @@ uint64_t pl__order_at(const pl__order *o, uint32_t text) { return o->shuffled ? 
 bool pl__steps_counted(const pl_trainer *t)
 {
     enum { MOST = 1 << 24 }; /* examples: about a second */
-    return t->schedule.steps <= MOST / t->recipe.batch;
+    return t->schedule.steps <= MOST / pl_max(1, t->recipe.batch);
 }
 
 static uint64_t most_of_steps(const pl_trainer *t, const uint32_t *lengths)
