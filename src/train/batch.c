@@ -140,7 +140,7 @@ pl_status pl__count_rows(const pl_trainer *t, uint64_t *out, uint64_t *most, pl_
         return pl_fail_no_memory(e, bytes, "lengths of the examples");
     pl_status s = walk_heads(t, NULL, lengths, e);
     if (!s)
-        *out = most_of_steps(t, lengths);
+        *out = pl_min(*most, most_of_steps(t, lengths));
     memory->give(memory->self, lengths, bytes);
     return s;
 }
