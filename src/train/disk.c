@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = PL__DISK_BLOCK, LUMP = 8 << 20, MOST = 64 << 20 };
+enum { BLOCK = PL__DISK_BLOCK, LUMP = 8 << 20 };
 static const double PATIENCE = 0.3; /* seconds, for either direction */
 
 static bool write_lump(int file, const char *block, uint64_t at)
@@ -26,11 +26,11 @@ static bool read_lump(int file, char *block, uint64_t at)
 }
 
 /* Seconds of a byte written and read again; 0: it cannot be told. */
-static double seconds_a_byte(int file, char *block)
+static double seconds_a_byte(int file, uint64_t bytes, char *block)
 {
     uint64_t written = 0, read = 0;
     double start = pl_os_seconds();
-    for (; written < MOST && pl_os_seconds() - start < PATIENCE; written += LUMP)
+    for (; written < bytes && pl_os_seconds() - start < PATIENCE; written += LUMP)
         if (!write_lump(file, block, written))
             return 0;
     double writing = pl_os_seconds() - start;
@@ -43,15 +43,16 @@ static double seconds_a_byte(int file, char *block)
     return writing / (double)written + (pl_os_seconds() - start) / (double)read;
 }
 
-double pl__disk_rate(const char *folder)
+double pl__disk_rate(const char *folder, uint64_t bytes)
 {
+    bytes = bytes / LUMP * LUMP;
     pl__store store;
     pl_error e;
     char *block = pl_os_map(BLOCK);
     double each = 0;
-    if (block && pl__spill_open(folder, MOST, &store, &e) == PL_OK) {
+    if (block && bytes && pl__spill_open(folder, bytes, &store, &e) == PL_OK) {
         memset(block, 0x5A, BLOCK); /* a disk may pass over zeros */
-        each = seconds_a_byte(store.file, block);
+        each = seconds_a_byte(store.file, bytes, block);
         close(store.file);
     }
     if (block)

@@ -21,7 +21,7 @@ uint64_t pl__step_mapped(const pl__step_layout *l);
 bool pl__step_huge(const pl__step_layout *l);
 uint64_t pl__usual_rows(const pl_step_request *r);
 enum { PL__DISK_BLOCK = 256 << 10 };
-double pl__disk_rate(const char *folder); /* bytes a second, written and read; 0: cannot be told. Takes up to a second */
+double pl__disk_rate(const char *folder, uint64_t bytes); /* a second, of so many written and read again; 0: cannot be told. Takes up to a second */
 const char *pl__rest_name(uint32_t rest);
 uint64_t pl__step_input_bytes(const pl_step_request *r);
 uint64_t pl__widest(const pl_step_request *r);

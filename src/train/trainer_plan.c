@@ -12,9 +12,9 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
-static const double DISK_UNKNOWN = 4e8, DISK_FASTEST = 1e11;                    /* bytes a second: of a SATA SSD; of none so far */
-enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 48 << 10 };           /* of the heap: names, paths, heads of files */
-enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16 }; /* of a plan without data */
+static const double DISK_UNKNOWN = 4e8, DISK_FASTEST = 1e11;                                              /* bytes a second: of a SATA SSD; of none so far */
+enum { LAST = PL__TRAIN_MOMENTS - 1, PAGE = 4096, SLACK = 48 << 10 };                                     /* of the heap: names, paths, heads of files */
+enum { UNKNOWN_EXAMPLES = 8192, UNKNOWN_RECORD = 4096, MOST_RANKED = 1 << 16, MOST_MEASURED = 64 << 20 }; /* of a plan without data */
 
 /* ---- what is held beside the step ---- */
 
@@ -187,7 +187,7 @@ static pl_status measure_disk(pl_trainer *t, pl_error *e)
     pl_status s = pl__search(&fast, &plan, e);
     if (s || !plan.fits || plan.disk_seconds <= 0)
         return s;
-    double rate = pl__disk_rate(t->paths.spill);
+    double rate = pl__disk_rate(t->paths.spill, pl_min(plan.spill_bytes, MOST_MEASURED)); /* so much is free there and allowed */
     if (rate > 0)
         t->request.spill_bytes_per_second = rate;
     return PL_OK;
