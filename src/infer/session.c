@@ -73,7 +73,12 @@ static void lay_out_window(pl_session *s)
 /* What the process holds beside what the ledger counts: the program that the library serves. */
 static uint64_t foreign_bytes(const pl_plan *p, uint64_t resident)
 {
-    uint64_t counted = pl_ledger_at(&p->ledger, PL_MOMENT_OPEN);
+    uint64_t counted = 0;
+    for (size_t i = 0; i < p->ledger.count; i++) {
+        const pl_ledger_line *l = &p->ledger.lines[i];
+        if (l->from == PL_MOMENT_OPEN && l->to > PL_MOMENT_OPEN) /* what making the plan took besides is given back */
+            counted += l->bytes;
+    }
     return resident > counted ? resident - counted : 0;
 }
 
