@@ -70,18 +70,6 @@ static void lay_out_window(pl_session *s)
 
 /* ---- opening ---- */
 
-/* What the process holds beside what the ledger counts: the program that the library serves. */
-static uint64_t foreign_bytes(const pl_plan *p, uint64_t resident)
-{
-    uint64_t counted = 0;
-    for (size_t i = 0; i < p->ledger.count; i++) {
-        const pl_ledger_line *l = &p->ledger.lines[i];
-        if (l->from == PL_MOMENT_OPEN && l->to > PL_MOMENT_OPEN) /* what making the plan took besides is given back */
-            counted += l->bytes;
-    }
-    return resident > counted ? resident - counted : 0;
-}
-
 static pl_status check_machine(const pl_plan *p, const pl_os_view *view, uint64_t *foreign, pl_error *e)
 {
     pl_spare spare;
@@ -90,7 +78,7 @@ static pl_status check_machine(const pl_plan *p, const pl_os_view *view, uint64_
     pl_status s = pl_os_spare(view, &spare, e);
     if (s || !pl_os_process_memory(view, 0, &own))
         return s;
-    *foreign = foreign_bytes(p, own.resident);
+    *foreign = pl_ledger_outside(&p->ledger, own.resident);
     own.resident -= *foreign;
     if (spare.bytes + own.resident >= p->peak)
         return s;

@@ -29,6 +29,15 @@ uint64_t pl_ledger_peak(const pl_ledger *l)
     return most;
 }
 
+uint64_t pl_ledger_outside(const pl_ledger *l, uint64_t resident)
+{
+    uint64_t counted = 0;
+    for (size_t i = 0; i < l->count; i++)
+        if (l->lines[i].from == 0 && l->lines[i].to > 0)
+            counted += l->lines[i].bytes;
+    return resident > counted ? resident - counted : 0;
+}
+
 static void add(pl_ledger *l, const char *name, const char *group, uint64_t bytes, unsigned from, unsigned to)
 {
     if (bytes)

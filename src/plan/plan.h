@@ -108,6 +108,9 @@ pl_status pl_plan_compile(
 
 uint64_t pl_ledger_at(const pl_ledger *l, unsigned moment);
 uint64_t pl_ledger_peak(const pl_ledger *l);
+/* Of the resident bytes of a process about to leave the ledger's first moment: what the ledger does not
+ * count, the program that the library serves. What only the first moment needs is given back by then. */
+uint64_t pl_ledger_outside(const pl_ledger *l, uint64_t resident);
 
 /* Bytes of weights read in one pass by a program, and calls it takes. */
 uint64_t pl_program_streamed_bytes(const pl_program *p);

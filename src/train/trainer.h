@@ -121,6 +121,7 @@ struct pl_trainer {
     void *work_memory;
     pl__work work;
     pl_step *step;
+    uint64_t foreign; /* resident, of the program around us, when the run began */
     pl__progress progress;
     pl__journal journal;
     pl_score score;

@@ -44,6 +44,9 @@ static void note_data(pl_trainer *t)
 
 /* ---- memory taken away ---- */
 
+/* Files on tmpfs are memory of ours that no process has resident. */
+static uint64_t files_in_memory(const pl_trainer *t, uint64_t spilled) { return t->spill_is_memory ? t->spool.end + spilled : 0; }
+
 static void look_at_memory(void *self)
 {
     pl_trainer *t = self;
@@ -60,8 +63,9 @@ static void look_at_memory(void *self)
     if (!pl_os_process_memory(&t->view, 0, &own)) /* first: what is touched meanwhile counts as taken, not as left */
         return;
     pl_os_watch_read(t->watch, &pressure);
-    /* what is more than the plan belongs to the program around us */
-    uint64_t limit = pl_governor_look(&t->governor, &pressure, pl_min(own.resident, peak), peak, pl_os_seconds());
+    own.resident += files_in_memory(t, pl_step_plan_now(t->step)->spill_bytes);
+    uint64_t held = own.resident > t->foreign ? own.resident - t->foreign : 0;
+    uint64_t limit = pl_governor_look(&t->governor, &pressure, pl_min(held, peak), peak, pl_os_seconds());
     if (limit == atomic_load(&t->shown_limit))
         return;
     if (pl_step_shrink(t->step, limit) == PL_OK)
@@ -311,9 +315,12 @@ static pl_status check_machine(pl_trainer *t, pl_error *e)
     pl_spare spare;
     pl_process_memory own;
     pl_status s = pl_os_spare(&t->view, &spare, e);
-    if (s || !pl_os_process_memory(&t->view, 0, &own) || spare.bytes + own.resident >= t->plan.peak)
+    if (s || !pl_os_process_memory(&t->view, 0, &own))
         return s;
-    return make_do(t, spare.bytes + own.resident, spare.reason, e);
+    own.resident += files_in_memory(t, 0);
+    t->foreign = pl_ledger_outside(&t->plan.ledger, own.resident);
+    uint64_t ours = spare.bytes + own.resident - t->foreign;
+    return ours >= t->plan.peak ? PL_OK : make_do(t, ours, spare.reason, e);
 }
 
 static pl_status take_work(pl_trainer *t, pl_error *e)

@@ -213,9 +213,19 @@ static void the_program_is_printed_whole(void **state)
     close_model(&f);
 }
 
+/* A host of 1,000 bytes; ours: 30 from the first moment on, 20 in it only and given back, 50 later. */
+static void what_the_host_holds(void **state)
+{
+    (void)state;
+    pl_ledger_line lines[] = {{"tokenizer", "", 30, 0, 5}, {"read", "", 20, 0, 0}, {"weights", "", 50, 1, 5}};
+    pl_ledger l = {.lines = lines, .count = PL_COUNT(lines)};
+    assert_int_equal(pl_ledger_outside(&l, 1030), 1000);
+    assert_int_equal(pl_ledger_outside(&l, 10), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_limits), cmocka_unit_test(wrong_knobs_are_refused), cmocka_unit_test(the_program_is_printed_whole)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(many_limits), cmocka_unit_test(wrong_knobs_are_refused), cmocka_unit_test(the_program_is_printed_whole),
+        cmocka_unit_test(what_the_host_holds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
