@@ -175,6 +175,17 @@ class Screen:
                 self.color = None
 
 
+def terminals():
+    """Whether there are pseudo-terminals here; says so if not (a bare chroot has no /dev/pts)."""
+    try:
+        for fd in pty.openpty():
+            os.close(fd)
+    except OSError as e:
+        print(f"skipped: no pseudo-terminals here ({e})")
+        return False
+    return True
+
+
 class Terminal:
     """A program in a pseudo-terminal."""
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from terminal import Terminal
+from terminal import Terminal, terminals
 
 program = sys.argv[1]
 
@@ -26,6 +26,8 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+if not terminals():
+    sys.exit(77)
 t = Terminal([program, "watch"])
 t.watch(3)
 seconds, start = 10, (time.monotonic(), cpu(t.pid))
