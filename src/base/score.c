@@ -96,47 +96,53 @@ static void sort_by(uint32_t *order, size_t n, const float *key)
     }
 }
 
-/* Equal keys share the mean of their ranks. */
-static void rank(const uint32_t *order, size_t n, const float *key, float *ranks)
+/* Behind the last of those that share the rank of order[first], and that rank: the mean of theirs. */
+static size_t same_rank(const uint32_t *order, size_t first, size_t n, const float *key, float *rank)
 {
-    for (size_t i = 0, end; i < n; i = end) {
-        end = i + 1;
-        while (end < n && key[order[end]] == key[order[i]])
-            end++;
-        for (size_t j = i; j < end; j++)
-            ranks[order[j]] = (float)(i + 1 + end) / 2;
-    }
+    size_t end = first + 1;
+    while (end < n && key[order[end]] == key[order[first]])
+        end++;
+    *rank = (float)(first + 1 + end) / 2;
+    return end;
 }
 
 static double correlation(double xy, double xx, double yy) { return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN; }
 
+/* Results and right answers stay as they are: the figures may be asked for again. */
 static double spearman(pl_score *s)
 {
     size_t n = (size_t)s->texts;
-    sort_by(s->order, n, s->x);
-    rank(s->order, n, s->x, s->ranks);
-    sort_by(s->order, n, s->y);
-    float *of_y = s->x; /* the results themselves are of no more use */
-    rank(s->order, n, s->y, of_y);
     double mean = ((double)n + 1) / 2, xx = 0, yy = 0, xy = 0;
-    for (size_t i = 0; i < n; i++) {
-        double dx = (double)s->ranks[i] - mean, dy = (double)of_y[i] - mean;
-        xx += dx * dx;
-        yy += dy * dy;
-        xy += dx * dy;
+    float rank;
+    sort_by(s->order, n, s->x);
+    for (size_t i = 0, end; i < n; i = end) {
+        end = same_rank(s->order, i, n, s->x, &rank);
+        for (size_t j = i; j < end; j++)
+            s->ranks[s->order[j]] = rank;
+    }
+    sort_by(s->order, n, s->y);
+    for (size_t i = 0, end; i < n; i = end) {
+        end = same_rank(s->order, i, n, s->y, &rank);
+        for (size_t j = i; j < end; j++) {
+            double dx = (double)s->ranks[s->order[j]] - mean, dy = (double)rank - mean;
+            xx += dx * dx;
+            yy += dy * dy;
+            xy += dx * dy;
+        }
     }
     return correlation(xy, xx, yy);
 }
 
 static double f1(uint64_t both, uint64_t is, uint64_t said) { return is + said > 0 ? 2 * (double)both / ((double)is + (double)said) : 0; }
 
-/* The mean over the labels that occur, in results or right answers. */
+/* As scikit-learn has it: where a text has one label, the mean over the labels that occur in results or
+ * right answers; where it has several, over all of them. */
 static double macro_f1(const pl_score *s)
 {
     double sum = 0;
     size_t count = 0;
     for (size_t i = 0; i < s->labels; i++)
-        if (s->is[i] + s->said[i] > 0) {
+        if (s->answer == PL_ANSWER_MULTI_LABEL || s->is[i] + s->said[i] > 0) {
             sum += f1(s->both[i], s->is[i], s->said[i]);
             count++;
         }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 enum { RING_BYTES = 1 << 16, RANKED = 1 << 16 };
+static const size_t IGNORED = SIZE_MAX; /* the whole number -100 for an answer, as in training */
 
 static size_t words_of(size_t labels, bool multi) { return multi ? (labels + 63) / 64 : 1; }
 
@@ -15,6 +16,21 @@ size_t cli_metrics_bytes(size_t labels, bool regression)
     return ring_bytes(labels) + pl_score_bytes(regression ? PL_ANSWER_REGRESSION : PL_ANSWER_SINGLE_LABEL, labels, RANKED);
 }
 
+/* A whole number, however it is written: "1", "01" and the "1.0" of programs that write whole columns so. */
+static bool whole(const char *text, size_t n, double *number) { return pl_double_parse(text, n, number) && *number == floor(*number) && fabs(*number) < 1e15; }
+
+/* Classes that are called by numbers: then a number is a name, and never an output's place. */
+static bool named_by_numbers(const pl_plan *plan, size_t labels)
+{
+    double number;
+    for (size_t i = 0; i < labels; i++) {
+        const char *label = pl_plan_label(plan, i);
+        if (!label || !whole(label, strlen(label), &number))
+            return false;
+    }
+    return true;
+}
+
 pl_status cli_metrics_start(cli_metrics *m, const pl_plan *plan, char *memory, pl_error *e)
 {
     size_t labels = pl_plan_width(plan);
@@ -23,6 +39,7 @@ pl_status cli_metrics_start(cli_metrics *m, const pl_plan *plan, char *memory, p
         return pl_fail(e, PL_USAGE, "--label-column: the model gives embeddings, which have no labels");
     if (m->score.answer == PL_ANSWER_REGRESSION && labels != 1)
         return pl_fail(e, PL_USAGE, "--label-column: the model gives %zu numbers a text, metrics are known for one", labels);
+    m->numbers = named_by_numbers(plan, labels);
     m->words = words_of(labels, m->score.answer == PL_ANSWER_MULTI_LABEL);
     m->ring = (uint64_t *)(void *)memory;
     m->places = ring_bytes(labels) / (m->words * sizeof(uint64_t));
@@ -37,7 +54,24 @@ static uint64_t *entry(const cli_metrics *m, uint64_t index) { return m->ring + 
 /* One place stays free for the answer being read. */
 bool cli_metrics_full(const cli_metrics *m) { return m->given - m->taken >= m->places - 1; }
 
-/* By name, else by number: "2", and "2.0" as other programs write whole columns. */
+static bool find_number(const cli_metrics *m, double number, size_t *index)
+{
+    if (!m->numbers) {
+        *index = number >= 0 && number < (double)m->score.labels ? (size_t)number : m->score.labels;
+        return *index < m->score.labels;
+    }
+    for (size_t i = 0; i < m->score.labels; i++) {
+        const char *label = pl_plan_label(m->plan, i);
+        double its;
+        if (label && whole(label, strlen(label), &its) && its == number) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By name, else by number. */
 static bool find_label(const cli_metrics *m, const char *text, size_t n, size_t *index)
 {
     for (size_t i = 0; i < m->score.labels; i++) {
@@ -48,10 +82,12 @@ static bool find_label(const cli_metrics *m, const char *text, size_t n, size_t 
         }
     }
     double number;
-    if (!pl_double_parse(text, n, &number) || !(number >= 0 && number < (double)m->score.labels) || number != floor(number))
+    if (!whole(text, n, &number))
         return false;
-    *index = (size_t)number;
-    return true;
+    if (find_number(m, number, index))
+        return true;
+    *index = IGNORED;
+    return number == -100 && m->score.answer == PL_ANSWER_SINGLE_LABEL;
 }
 
 static pl_status fail_label(const cli_metrics *m, const cli_input *in, const char *text, size_t n, bool more, pl_error *e)
@@ -154,7 +190,7 @@ void cli_metrics_result(cli_metrics *m, const pl_result *result)
         pl_score_number(&m->score, (double)result->values[0], number);
     else if (m->score.answer == PL_ANSWER_MULTI_LABEL)
         pl_score_multi(&m->score, result->values, right);
-    else
+    else if (right[0] != IGNORED)
         pl_score_single(&m->score, result->values, (size_t)right[0]);
     m->taken++;
 }

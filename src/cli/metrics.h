@@ -15,6 +15,7 @@ typedef struct cli_metrics {
     uint64_t *ring;                /* [places][words]: a label's index, a number's bits, or a bit a label */
     uint64_t places, given, taken; /* given - taken are in flight; the entry at `given` is being read */
     bool filled;                   /* it has a value */
+    bool numbers;                  /* the labels' names are whole numbers */
     pl_score score;
 } cli_metrics;
 

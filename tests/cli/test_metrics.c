@@ -110,6 +110,31 @@ static void test_multi(void **state)
     }
     figures(&f, (const char *const[]){"accuracy", "f1_micro", "f1_macro"}, (const double[]){0.5, 0.8, 0.7777777777777777}, 3);
     end(&f);
+    start(&f, "task=multi,labels=a+b+c"); /* a label that never occurs counts as 0, as in scikit-learn */
+    assert_int_equal(give(&f, "a"), PL_OK);
+    result(&f, said[3]);
+    figures(&f, (const char *const[]){"accuracy", "f1_micro", "f1_macro"}, (const double[]){1, 1, 0.3333333333333333}, 3);
+    end(&f);
+}
+
+/* Where classes are called by numbers, "1.0" is the class 1, not the second one; -100 is no answer, as in training. */
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const char *const is[] = {"1", "1.0", "+02", "4", "-100", "-100.0"};
+    static const size_t right[] = {0, 0, 1, 2};
+    fixture f;
+    start(&f, "task=classify,labels=1+2+4");
+    for (size_t i = 0; i < PL_COUNT(is); i++)
+        assert_int_equal(give(&f, is[i]), PL_OK);
+    for (size_t i = 0; i < PL_COUNT(is); i++)
+        say(&f, i < PL_COUNT(right) ? right[i] : 0, 3);
+    figures(&f, (const char *const[]){"accuracy", "f1_macro", "matthews"}, (const double[]){1, 1, 1}, 3);
+    assert_int_equal(f.m.score.texts, 4);
+    assert_int_equal(give(&f, "0"), PL_BAD_INPUT);
+    assert_int_equal(give(&f, "3"), PL_BAD_INPUT);
+    assert_int_equal(give(&f, "-1"), PL_BAD_INPUT);
+    end(&f);
 }
 
 /* A list comes value by value, after a sign that a new one begins. */
@@ -148,6 +173,8 @@ static void test_regression(void **state)
         assert_int_equal(give(&f, is[i]), PL_OK);
     for (size_t i = 0; i < PL_COUNT(said); i++)
         result(&f, &said[i]);
+    figures(&f, (const char *const[]){"mse", "pearson", "spearmanr"}, (const double[]){1.0, 0.6747699033149638, 0.6578947368421054}, 3);
+    /* they are asked for twice, for a person and for --stats */
     figures(&f, (const char *const[]){"mse", "pearson", "spearmanr"}, (const double[]){1.0, 0.6747699033149638, 0.6578947368421054}, 3);
     assert_int_equal(give(&f, "x"), PL_BAD_INPUT);
     assert_int_equal(give(&f, "nan"), PL_BAD_INPUT);
@@ -201,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_single),
         cmocka_unit_test(test_two_labels),
         cmocka_unit_test(test_multi),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_regression),
         cmocka_unit_test(test_unknown),

@@ -309,6 +309,24 @@ def saved_plan():
 
 
 @part
+def numbers():
+    """Whole numbers as other programs write them: training and classify read them alike."""
+    dice = random.Random(7)
+    with open(path("numbers.csv"), "w", encoding="utf-8") as f:
+        f.write("text,label\n")
+        f.writelines(f"{text},{label}\n" for text, label in zip("cat dog sat ran mat saw two it past the a on".split(), (dice.choice(("1", "2", "4", "+04", "-100", "-100")) if i > 2 else ("1", "2", "4")[i] for i in range(12))))
+    run = train("numbers", data=path("numbers.csv"), eval=path("numbers.csv"))
+    if not fine("classes that are numbers", run.returncode == 0, run.stderr):
+        return
+    fine("their names", json.load(open(path("numbers", "config.json")))["id2label"] == {"0": "1", "1": "2", "2": "4"})
+    told = [json.loads(x) for x in run.stdout.splitlines() if b"eval_loss" in x][-1]
+    run = subprocess.run([PROGRAM, "classify", path("numbers"), "-i", path("numbers.csv"), "--label-column", "label", "--max-length", "32", "--stats", path("stats.json")], capture_output=True)
+    if fine("classify reads them", run.returncode == 0, run.stderr):
+        found = json.load(open(path("stats.json")))["metrics"]
+        fine("and has training's figures", all(abs(found[k] - told["eval_" + k]) < 1e-6 for k in ("accuracy", "f1_macro", "matthews")), (found, told))
+
+
+@part
 def messages():
     def refused(what, content, code, *need, **change):
         with open(path("bad.csv"), "w", encoding="utf-8", errors="surrogateescape") as f:
@@ -335,6 +353,7 @@ def messages():
     fine("a label that only the evaluation has", run.returncode == 3 and b"line 3" in run.stderr and b"perhaps" in run.stderr, run.stderr)
     run = train("nan", lr="1e30", max_grad_norm="0")
     fine("a loss that is not finite: step and line", run.returncode == 3 and b"not finite" in run.stderr and b"step" in run.stderr, run.stderr)
+    fine("no empty folder stays where nothing was saved", not os.path.exists(path("nan.partial")))
     run = train("never", memory="1MiB")
     fine("what does not fit", run.returncode == 4 and b"smallest that works" in run.stderr, run.stderr)
 
