@@ -37,6 +37,6 @@ typedef struct pl_figure {
     double value; /* NaN: not defined for this data */
 } pl_figure;
 enum { PL_FIGURES = 3 };
-size_t pl_score_figures(pl_score *s, pl_figure out[PL_FIGURES]); /* a regression's results are of no more use then */
+size_t pl_score_figures(pl_score *s, pl_figure out[PL_FIGURES]);
 
 #endif

@@ -125,6 +125,8 @@ static pl_status end_header(cli_input *in, pl_error *e)
         return fail_header(in, "no column is called text, nor is there another that texts are taken from by itself", texts, e);
     if (csv->at[COLUMN_TEXT] == csv->at[COLUMN_PAIR] || csv->at[COLUMN_TEXT] == csv->at[COLUMN_LABEL])
         return fail_header(in, "the text and its pair or label would be the same column", texts, e);
+    if (csv->at[COLUMN_PAIR] == csv->at[COLUMN_LABEL] && csv->at[COLUMN_PAIR] != UINT64_MAX)
+        return fail_header(in, "the second text and the label would be the same column", texts, e);
     return PL_OK;
 }
 

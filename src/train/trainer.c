@@ -47,7 +47,7 @@ static pl_status check_ranges(const pl_training *r, pl_error *e)
             return pl_fail(e, PL_USAGE, "--%s %g: must be at least 0%s", ranges[i].option, ranges[i].value,
                 ranges[i].most == 1      ? " and at most 1"
                     : ranges[i].most < 1 ? " and below 1"
-                                         : "");
+                                         : " and at most 1e30");
     if (r->epochs == 0 && !r->max_steps)
         return pl_fail(e, PL_USAGE, "--epochs 0: nothing would be learned");
     return PL_OK;

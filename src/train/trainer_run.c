@@ -284,10 +284,12 @@ static void keep_progress(pl_trainer *t, pl_status status, pl_error *e)
         t->saved = t->progress.step;
     if (worth && t->saved != t->progress.step)
         pl_hint(e, "%s", why.text);
-    if (t->saved)
+    if (t->saved) {
         pl_hint(e, "%s/checkpoint-%llu is kept, --resume goes on from it", t->paths.partial, (unsigned long long)t->saved);
-    else
+    } else {
+        rmdir(t->paths.partial); /* unless something is in it */
         pl_hint(e, "no checkpoint was written yet");
+    }
 }
 
 /* ---- before and after ---- */

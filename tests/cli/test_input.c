@@ -221,6 +221,7 @@ static void test_csv_columns(void **state)
     check_columns(FORMAT_CSV, "text,b,c\nx,y,z\n", "2:y|z\n.", "b", "c", NULL);
     check_columns(FORMAT_CSV, "text,b\nx,y\n", "F: line 1: there is no column 'nope' (--text-column)", "nope", NULL, NULL);
     check_columns(FORMAT_CSV, "text,b\nx,y\n", "F: line 1: the text and its pair or label would be the same column", "b", "b", NULL);
+    check_columns(FORMAT_CSV, "text,b\nx,y\n", "F: line 1: the second text and the label would be the same column", NULL, "b", "b");
     check_columns(FORMAT_CSV, "text,gold\na,x\nb,\"y, z\"\n", "<x>2:a\n<y, z>3:b\n.", NULL, NULL, "gold");
 }
 
