@@ -284,7 +284,7 @@ static pl_status load_one(pl_trainer *t, uint64_t number, head *h, pl_error *e)
         s = check_progress(t, h, path, e);
     if (!s)
         s = pl__blocks_expect(&r, rest_of(h));
-    if (!s && h->progress.best_step)
+    if (!s && t->recipe.best && h->progress.best_step) /* --early-stopping alone keeps no weights */
         s = pl__best_check(t, h->progress.best_step, e);
     if (!s)
         s = get_journal(t, &r, h, e);

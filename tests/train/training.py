@@ -146,6 +146,12 @@ def resumed():
     resumed_bits()
 
 
+@part
+def resumed_early():
+    """With an evaluation that decides when to end, but keeps no weights of its own."""
+    resumed_bits(early_stopping="99")
+
+
 def losses(out):
     return [x["loss"] for x in json.load(open(path(out, "trainer_state.json")))["log_history"] if "loss" in x]
 
