@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* O_TMPFILE */
+#define _GNU_SOURCE /* O_TMPFILE, statx */
 #include "train/files.h"
 
 #include <dirent.h>
@@ -133,6 +133,13 @@ bool pl__is_folder(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A kernel before 5.8 does not say it of a bind mount. */
+bool pl__is_mount(const char *path)
+{
+    struct statx x;
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &x) == 0 && (x.stx_attributes & x.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT);
 }
 
 static pl_status remove_one(const char *path, pl_error *e);

@@ -18,6 +18,7 @@ pl_status pl__folder_make(const char *path, pl_error *e);   /* PL_OK where it is
 pl_status pl__folder_sync(const char *path, pl_error *e);   /* so that names in it outlast a crash */
 pl_status pl__folder_remove(const char *path, pl_error *e); /* with all that is in it; links are not followed; PL_OK where there is none */
 bool pl__folder_there(const char *path);                    /* anything of that name */
+bool pl__is_mount(const char *path);                        /* something is mounted there: it cannot be renamed */
 bool pl__is_folder(const char *path);
 pl_status pl__rename(const char *from, const char *to, pl_error *e);
 

@@ -124,6 +124,13 @@ static pl_status make_paths(pl_trainer *t, pl_error *e)
     return p->spill ? PL_OK : PL_MACHINE;
 }
 
+/* "/", "." and ".." are there and keep their names. */
+static bool can_be_made(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+    return *last && strcmp(last, ".") != 0 && strcmp(last, "..") != 0;
+}
+
 static pl_status check_paths(const pl_trainer *t, pl_error *e)
 {
     const pl_training *r = &t->recipe;
@@ -132,10 +139,15 @@ static pl_status check_paths(const pl_trainer *t, pl_error *e)
         return pl_fail(e, PL_USAGE, "--spill %s: there is no such folder", r->spill);
     if (!p->out || r->dry_run)
         return PL_OK;
-    if (strcmp(p->out, "/") == 0 || *p->out == '\0')
+    if (!can_be_made(p->out))
         return pl_fail(e, PL_USAGE, "-o %s: the name of a folder that can be made is needed", r->out);
     if (!pl__is_folder(p->parent))
         return pl_fail(e, PL_USAGE, "%s: there is no such folder, in which %s could be made", p->parent, p->out);
+    if (pl__is_mount(p->out)) {
+        pl_fail(e, PL_USAGE, "%s: is where something is mounted, which cannot be replaced", p->out);
+        pl_hint(e, "-o %s/trained makes a folder in it", p->out);
+        return PL_USAGE;
+    }
     bool there = pl__folder_there(p->out);
     if (there && (!r->overwrite || !pl__is_folder(p->out))) {
         pl_fail(e, PL_USAGE, "%s: exists already%s", p->out, pl__is_folder(p->out) ? "" : ", and is no folder");

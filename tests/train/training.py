@@ -360,6 +360,9 @@ def messages():
     run = train("nan", lr="1e30", max_grad_norm="0")
     fine("a loss that is not finite: step and line", run.returncode == 3 and b"not finite" in run.stderr and b"step" in run.stderr, run.stderr)
     fine("no empty folder stays where nothing was saved", not os.path.exists(path("nan.partial")))
+    for out, need in ((".", b"can be made"), ("x/..", b"can be made"), ("/", b"can be made"), ("/proc", b"mounted")):
+        run = subprocess.run([*argv("never")[:-1], out, "--overwrite"], capture_output=True, cwd=here)
+        fine(f"-o {out} is refused before anything is learned", run.returncode == 2 and need in run.stderr and not run.stdout, run.stderr)
     run = train("never", memory="1MiB")
     fine("what does not fit", run.returncode == 4 and b"smallest that works" in run.stderr, run.stderr)
 
