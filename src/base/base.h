@@ -52,6 +52,14 @@ bool pl_dtype_parse(const char *name, size_t n, pl_dtype *type);
 /* Length of the valid UTF-8 prefix of text[0..n): n if all of it is valid (no surrogates, no
  * overlong forms, at most U+10FFFF). */
 size_t pl_utf8_valid(const char *text, size_t n);
+/* The next label of a table's list: a, b or ["a", 'b, c']; *rest goes on behind it. A comma between quotes
+ * is part of the name; what a backslash stands before is taken as it is written. False where none is left. */
+typedef struct pl_list_part {
+    const char *text;
+    size_t bytes;
+    bool quoted;
+} pl_list_part;
+bool pl_list_next(const char **rest, size_t *bytes, pl_list_part *out);
 /* The candidate nearest to `word` (edit distance with transpositions, at most a third of its
  * length), or NULL. */
 const char *pl_nearest(const char *word, const char *const *candidates, size_t count);

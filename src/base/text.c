@@ -114,3 +114,56 @@ const char *pl_nearest(const char *word, const char *const *candidates, size_t c
     }
     return found;
 }
+
+/* ---- lists ---- */
+
+static bool is_one_of(const char *set, char c) { return c && strchr(set, c); }
+
+/* Where the quote that opens at text[0] closes: another, behind which the list goes on or ends; else 0. */
+static size_t closing(const char *text, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (text[i] == '\\') {
+            i++;
+            continue;
+        }
+        size_t next = i + 1;
+        while (next < n && is_one_of(" \t", text[next]))
+            next++;
+        if (text[i] == text[0] && (next == n || is_one_of(",]", text[next])))
+            return i;
+    }
+    return 0;
+}
+
+/* One part at *rest, perhaps an empty one. */
+static void take_part(const char **rest, size_t *bytes, pl_list_part *out)
+{
+    const char *text = *rest;
+    size_t n = *bytes, first = 0;
+    while (first < n && is_one_of(" \t[", text[first]))
+        first++;
+    size_t close = first < n && is_one_of("\"'", text[first]) ? closing(text + first, n - first) : 0;
+    const char *comma = memchr(text + first + close, ',', n - first - close);
+    size_t end = comma ? (size_t)(comma - text) : n, eaten = end + (comma ? 1 : 0);
+    *out = (pl_list_part){text + first + 1, close - (close ? 1 : 0), close > 0};
+    if (!close) {
+        while (first < end && is_one_of(" \t[]\"'", text[first]))
+            first++;
+        while (end > first && is_one_of(" \t[]\"'", text[end - 1]))
+            end--;
+        *out = (pl_list_part){text + first, end - first, false};
+    }
+    *rest += eaten;
+    *bytes -= eaten;
+}
+
+bool pl_list_next(const char **rest, size_t *bytes, pl_list_part *out)
+{
+    while (*bytes > 0) {
+        take_part(rest, bytes, out);
+        if (out->bytes > 0)
+            return true;
+    }
+    return false;
+}

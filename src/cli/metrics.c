@@ -16,7 +16,8 @@ size_t cli_metrics_bytes(size_t labels, bool regression)
     return ring_bytes(labels) + pl_score_bytes(regression ? PL_ANSWER_REGRESSION : PL_ANSWER_SINGLE_LABEL, labels, RANKED);
 }
 
-/* A whole number, however it is written: "1", "01" and the "1.0" of programs that write whole columns so. */
+/* A whole number that is exact, however it is written: "1", "01" and the "1.0" of programs that write
+ * whole columns so. */
 static bool whole(const char *text, size_t n, double *number) { return pl_double_parse(text, n, number) && *number == floor(*number) && fabs(*number) < 1e15; }
 
 /* Classes that are called by numbers: then a number is a name, and never an output's place. */
@@ -25,7 +26,7 @@ static bool named_by_numbers(const pl_plan *plan, size_t labels)
     double number;
     for (size_t i = 0; i < labels; i++) {
         const char *label = pl_plan_label(plan, i);
-        if (!label || !whole(label, strlen(label), &number))
+        if (!label || !pl_double_parse(label, strlen(label), &number) || number != floor(number))
             return false;
     }
     return true;
@@ -128,17 +129,10 @@ static pl_status take_list(cli_metrics *m, const cli_input *in, const char *text
     size_t index;
     if (more || in->format == FORMAT_JSONL || find_label(m, text, n, &index))
         return take_name(m, in, text, n, more, e);
-    static const char around[] = " \t[]\"'";
     m->filled = true; /* none is an answer too */
-    for (size_t at = 0, end; at < n; at = end + 1) {
-        const char *comma = memchr(text + at, ',', n - at);
-        end = comma ? (size_t)(comma - text) : n;
-        size_t first = at, last = end;
-        while (first < last && strchr(around, text[first]))
-            first++;
-        while (last > first && strchr(around, text[last - 1]))
-            last--;
-        pl_status status = first < last ? take_name(m, in, text + first, last - first, false, e) : PL_OK;
+    pl_list_part part;
+    while (pl_list_next(&text, &n, &part)) {
+        pl_status status = take_name(m, in, part.text, part.bytes, false, e);
         if (status != PL_OK)
             return status;
     }

@@ -12,31 +12,34 @@ static const char ignored[] = "-100";
 
 /* ---- what a label looks like ---- */
 
-typedef enum form { NAME, INTEGER, REAL } form;
+typedef enum form { NAME, INTEGER, LARGE, REAL } form; /* LARGE: whole, but not exact in a double */
 
-static bool is_integer(const char *text, size_t n)
+/* How many digits a whole number has; 0: it is none. */
+static size_t digits_of(const char *text, size_t n)
 {
-    enum { DIGITS = 15 }; /* exact in a double */
     size_t sign = n > 0 && (text[0] == '-' || text[0] == '+'), digits = 0;
     while (sign + digits < n && text[sign + digits] >= '0' && text[sign + digits] <= '9')
         digits++;
-    return digits > 0 && digits <= DIGITS && sign + digits == n;
+    return sign + digits == n ? digits : 0;
 }
 
 static form form_of(const pl_label *l)
 {
+    enum { EXACT = 15 };
     double number;
-    if (l->name)
-        return NAME;
-    if (is_integer(l->text, l->bytes))
-        return INTEGER;
-    return pl_double_parse(l->text, l->bytes, &number) && isfinite(number) ? REAL : NAME;
+    size_t digits = l->name ? 0 : digits_of(l->text, l->bytes);
+    if (digits > 0)
+        return digits <= EXACT ? INTEGER : LARGE;
+    return !l->name && pl_double_parse(l->text, l->bytes, &number) && isfinite(number) ? REAL : NAME;
 }
 
 /* What numbers are written like that are none, by Python for one. */
 static bool is_infinite(const pl_label *l)
 {
     static const char *const words[] = {"nan", "inf", "infinity"};
+    double number;
+    if (!l->name && pl_double_parse(l->text, l->bytes, &number) && !isfinite(number)) /* 1e999 */
+        return true;
     size_t sign = l->bytes > 0 && (l->text[0] == '-' || l->text[0] == '+');
     for (size_t i = 0; i < PL_COUNT(words) && !l->name; i++)
         if (l->bytes - sign == strlen(words[i]) && strncasecmp(l->text + sign, words[i], l->bytes - sign) == 0)
@@ -59,6 +62,7 @@ pl_status pl__label_look_add(pl__label_look *look, const pl_example *x, pl_error
         form f = form_of(l);
         look->names += f == NAME;
         look->integers += f == INTEGER;
+        look->large += f == LARGE;
         look->reals += f == REAL;
         look->bracketed += !x->list && is_bracketed(l);
         if (f == NAME && is_infinite(l) && look->infinite++ == 0)
@@ -83,24 +87,11 @@ typedef struct each {
 /* The next part of "a, b" or ["a", 'b']. */
 static bool next_part(each *it, pl_label *out)
 {
-    static const char around[] = " \t[]\"'";
-    while (it->rest_bytes > 0) {
-        const char *comma = memchr(it->rest, ',', it->rest_bytes), *first = it->rest;
-        size_t n = comma ? (size_t)(comma - it->rest) : it->rest_bytes, eaten = n + (comma ? 1 : 0);
-        it->rest += eaten;
-        it->rest_bytes -= eaten;
-        while (n > 0 && strchr(around, *first)) {
-            first++;
-            n--;
-        }
-        while (n > 0 && strchr(around, first[n - 1]))
-            n--;
-        if (n > 0) {
-            *out = (pl_label){first, n, false};
-            return true;
-        }
-    }
-    return false;
+    pl_list_part part;
+    if (!pl_list_next(&it->rest, &it->rest_bytes, &part))
+        return false;
+    *out = (pl_label){part.text, part.bytes, part.quoted};
+    return true;
 }
 
 /* "01", "+1" and "1.0" are 1 where classes are numbers. */
@@ -119,7 +110,7 @@ static bool next_label(each *it, pl_label *out)
     while (!found && it->next < it->x->head.labels) {
         *out = pl__example_label(it->x, &it->at);
         it->next++;
-        found = !it->l->split || it->x->head.list;
+        found = !it->l->split || it->x->head.list || out->name; /* a string of JSON is one name */
         if (!found) {
             it->rest = out->text;
             it->rest_bytes = out->bytes;
@@ -181,17 +172,24 @@ static pl_status add(pl__labels *l, const pl_label *label, pl_region *region, pl
     return 2 * l->found < l->slot_count ? PL_OK : grow(l, l->slot_count, region, e);
 }
 
-/* [0, 1, 1] says of each label whether the text has it, where a list should name those that it has. */
+/* A list names the labels that a text has. [0, 1, 1] says of each label whether the text has it, and
+ * [0.2, 1.5] gives numbers to be predicted, or likelihoods: none of them are names. */
 static pl_status check_list(const pl__labels *l, const pl__example *x, const char *name, pl_error *e)
 {
     each it = {.l = l, .x = x};
     pl_label label;
     double number;
     uint64_t count = 0;
-    for (; next_label(&it, &label); count++)
-        if (!pl_double_parse(label.text, label.bytes, &number) || (number != 0 && number != 1))
-            return PL_OK;
-    if (count <= 2)
+    bool bits = true;
+    for (; next_label(&it, &label); count++) {
+        bool is_number = pl_double_parse(label.text, label.bytes, &number);
+        bits = bits && is_number && (number == 0 || number == 1);
+        if (!label.name && is_number && number != floor(number))
+            return pl_fail(e, PL_BAD_INPUT,
+                "%s: line %llu: %.*s in a list of labels; it should name those that the text has, numbers with a fraction in quotes", name,
+                (unsigned long long)x->head.line, (int)pl_min(label.bytes, SHOWN), label.text);
+    }
+    if (!bits || count <= 2)
         return PL_OK;
     return pl_fail(
         e, PL_BAD_INPUT, "%s: line %llu: a list of zeros and ones; it should name the labels that the text has", name, (unsigned long long)x->head.line);
@@ -233,16 +231,24 @@ static int by_number(const void *a, const void *b)
     return m < n ? -1 : m > n ? 1 : strcmp(x, y);
 }
 
-/* The folder's labels are exactly those of the data; of a single one: it is among them. */
-static bool folder_names_them(const pl__labels *l, const pl_folder *folder)
+/* The folder's labels are exactly those of the data, each once; of a single one: it is among them. */
+static pl_status folder_names_them(const pl__labels *l, const pl_folder *folder, pl_region *region, bool *out, pl_error *e)
 {
     size_t count = pl_folder_labels(folder);
     uint32_t hits = 0;
+    unsigned char *seen = pl_region_take(region, l->found);
+    if (!seen)
+        return pl_fail_no_memory(e, l->found, "the labels");
     for (size_t i = 0; i < count; i++) {
         const char *name = pl_folder_label(folder, i);
-        hits += *slot_of(l, name, strlen(name)) != 0;
+        uint32_t slot = *slot_of(l, name, strlen(name));
+        if (slot && !seen[slot - 1]) {
+            seen[slot - 1] = 1;
+            hits++;
+        }
     }
-    return hits == l->found && (count == l->found || (l->found == 1 && l->problem == PL_PROBLEM_SINGLE));
+    *out = hits == l->found && (count == l->found || (l->found == 1 && l->problem == PL_PROBLEM_SINGLE));
+    return PL_OK;
 }
 
 /* transformers wants two outputs at least of one label a text; one output is a regression. */
@@ -258,7 +264,9 @@ static pl_status add_second(pl__labels *l, pl_region *region, pl_error *e)
 
 static pl_status put_in_order(pl__labels *l, const pl_folder *folder, pl_region *region, pl_error *e)
 {
-    l->of_folder = folder_names_them(l, folder);
+    pl_status s = folder_names_them(l, folder, region, &l->of_folder, e);
+    if (s)
+        return s;
     l->count = l->found;
     if (l->of_folder) {
         l->count = (uint32_t)pl_folder_labels(folder);
@@ -275,7 +283,7 @@ static pl_status put_in_order(pl__labels *l, const pl_folder *folder, pl_region 
     } else {
         qsort(l->names, l->found, sizeof *l->names, l->numbers ? by_number : by_text);
         if (l->found == 1 && l->problem == PL_PROBLEM_SINGLE) {
-            pl_status s = add_second(l, region, e);
+            s = add_second(l, region, e);
             if (s)
                 return s;
         }
@@ -300,7 +308,7 @@ static pl_problem problem_of(const pl__label_look *look, const pl_folder *folder
 pl_status pl__labels_make(const pl__label_look *look, const pl_folder *folder, const pl__label_source *from, pl_region *region, pl__labels *out, pl_error *e)
 {
     assert(look->texts > 0);
-    *out = (pl__labels){.problem = problem_of(look, folder), .numbers = look->names == 0};
+    *out = (pl__labels){.problem = problem_of(look, folder), .numbers = look->names == 0 && look->large == 0};
     out->split = out->problem == PL_PROBLEM_MULTI && look->lists == 0;
     if (out->split)
         out->numbers = false;
@@ -314,7 +322,7 @@ pl_status pl__labels_make(const pl__label_look *look, const pl_folder *folder, c
         out->names = pl_region_take(region, sizeof *out->names);
         if (!out->names)
             return pl_fail_no_memory(e, sizeof *out->names, "the labels");
-        out->names[0] = "LABEL_0"; /* as transformers has it */
+        out->names[0] = pl_folder_labels(folder) == 1 ? pl_folder_label(folder, 0) : "LABEL_0"; /* as transformers has it */
         return PL_OK;
     }
     pl_status s = collect(out, from, region, e);

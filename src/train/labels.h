@@ -10,6 +10,7 @@
 typedef struct pl__label_look {
     uint64_t texts, lists, bracketed; /* texts whose labels are a list; whose one label reads "[...]" */
     uint64_t names, integers, reals;  /* labels */
+    uint64_t large;                   /* whole numbers of more digits than a double keeps: they are compared as names */
     uint64_t infinite, infinite_line; /* of the names those like "nan" and "inf"; where the first one stands */
 } pl__label_look;
 /* PL_BAD_INPUT where a text has no label that could be learned. */

@@ -100,7 +100,7 @@ static void test_two_labels(void **state)
 static void test_multi(void **state)
 {
     (void)state;
-    static const char *const is[] = {"a,c", "", "[\"b\", \"c\"]", "a"};
+    static const char *const is[] = {"a,c", "", "[\"b\", 'c']", "a"};
     static const float said[][3] = {{1, -1, 1}, {-1, 1, -1}, {-1, 0.1f, 0}, {2, -1, -3}};
     fixture f;
     start(&f, "task=multi,labels=a+b+c");
@@ -134,6 +134,13 @@ static void test_numbers(void **state)
     assert_int_equal(give(&f, "0"), PL_BAD_INPUT);
     assert_int_equal(give(&f, "3"), PL_BAD_INPUT);
     assert_int_equal(give(&f, "-1"), PL_BAD_INPUT);
+    end(&f);
+    start(&f, "task=classify,labels=12345678901234567+12345678901234568");
+    assert_int_equal(give(&f, "12345678901234568"), PL_OK);
+    say(&f, 1, 2);
+    assert_int_equal(f.m.score.right, 1);
+    assert_int_equal(give(&f, "12345678901234569"), PL_BAD_INPUT);
+    assert_int_equal(give(&f, "1"), PL_BAD_INPUT);
     end(&f);
 }
 

@@ -121,6 +121,9 @@ static void test_the_folders_order(void **state)
     assert_int_equal(make(&m, config, ROWS("apple", "zoo", "cat")), PL_OK); /* not exactly those */
     names(&m, PL_PROBLEM_SINGLE, ROWS("apple", "cat", "zoo"));
     end(&m);
+    assert_int_equal(make(&m, "{\"id2label\":{\"0\":\"zoo\",\"1\":\"zoo\"}}", ROWS("apple", "zoo")), PL_OK); /* one name twice */
+    names(&m, PL_PROBLEM_SINGLE, ROWS("apple", "zoo"));
+    end(&m);
 }
 
 static void test_whole_numbers_in_their_own_order(void **state)
@@ -159,6 +162,9 @@ static void test_fractions_are_a_regression(void **state)
     assert_int_equal(target(&m, 2, &t), PL_OK);
     assert_true(t == -0.3f);
     end(&m);
+    assert_int_equal(make(&m, "{\"id2label\":{\"0\":\"stars\"}}", ROWS("1", "2.5")), PL_OK);
+    names(&m, PL_PROBLEM_REGRESSION, ROWS("stars"));
+    end(&m);
 }
 
 static void test_problem_type_decides(void **state)
@@ -191,6 +197,24 @@ static void test_lists(void **state)
     end(&m);
     assert_int_equal(make(&m, "{}", ROWS("['x', \"y\"]", "[]", "[y]")), PL_OK); /* as a table writes them */
     names(&m, PL_PROBLEM_MULTI, ROWS("x", "y"));
+    end(&m);
+    assert_int_equal(make(&m, "{}", ROWS("[\"x, y\", 'it's']", "[\"rock 'n'\"]", "['1.5', 2]")), PL_OK); /* commas and quotes in names */
+    names(&m, PL_PROBLEM_MULTI, ROWS("1.5", "2", "it's", "rock 'n'", "x, y"));
+    end(&m);
+    assert_int_equal(make(&m, "{\"problem_type\":\"multi_label_classification\"}", ROWS("'x, y", "'z")), PL_OK); /* strings of JSON are no lists */
+    names(&m, PL_PROBLEM_MULTI, ROWS("x, y", "z"));
+    end(&m);
+}
+
+static void test_large_numbers_are_names(void **state)
+{
+    (void)state;
+    static made m;
+    assert_int_equal(make(&m, "{}", ROWS("12345678901234568", "12345678901234567", "9")), PL_OK);
+    names(&m, PL_PROBLEM_SINGLE, ROWS("12345678901234567", "12345678901234568", "9"));
+    end(&m);
+    assert_int_equal(make(&m, "{}", ROWS("12345678901234568", "0.5")), PL_OK);
+    names(&m, PL_PROBLEM_REGRESSION, ROWS("LABEL_0"));
     end(&m);
 }
 
@@ -243,6 +267,14 @@ static void test_refused(void **state)
     end(&m);
     assert_int_equal(make(&m, "{\"problem_type\":\"single_label_classification\"}", ROWS("!'a|'b")), PL_BAD_INPUT);
     end(&m);
+    assert_int_equal(make(&m, "{}", ROWS("!1|2", "!0.5|1.5")), PL_BAD_INPUT); /* several numbers to be predicted */
+    assert_non_null(strstr(m.e.text, "F: line 2: 0.5 in a list of labels"));
+    end(&m);
+    assert_int_equal(make(&m, "{}", ROWS("[0.5, 1]", "[1, 2]")), PL_BAD_INPUT);
+    end(&m);
+    assert_int_equal(make(&m, "{}", ROWS("0.5", "1e999")), PL_BAD_INPUT);
+    assert_non_null(strstr(m.e.text, "F: line 2: the labels are numbers, but this one is not finite"));
+    end(&m);
 }
 
 static int make_folder(void **state)
@@ -267,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_fractions_are_a_regression),
         cmocka_unit_test(test_problem_type_decides),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_large_numbers_are_names),
         cmocka_unit_test(test_one_class),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_refused),
