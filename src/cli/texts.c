@@ -44,9 +44,10 @@ const cli_verb_text cli_verb_texts[VERB_COUNT] = {
     [VERB_CLASSIFY] = {
         {"Prints {\"label\":\"...\",\"score\":0.98} for each text. A model with several labels a text (problem_type multi_label_classification) "
           "prints all of them with their scores in \"labels\"; a regression prints {\"score\":x}.",
-         "With --label-column the right answers are read too: by the label's name, or its number. Accuracy, F1 (of the second label where there are "
-           "two, else the mean over labels) and Matthews' correlation are printed for single labels; exact matches, micro and macro F1 for several; "
-           "mean squared error, Pearson's and Spearman's correlation for a regression (Spearman's for up to 65536 texts).", NULL},
+         "With --label-column the right answers are read too: by the label's name, or its number where names are not numbers (-100: none). "
+           "Accuracy, F1 (of the second label where there are two, else the mean over labels) and Matthews' correlation are printed for "
+           "single labels; exact matches, micro and macro F1 for several; mean squared error, Pearson's and Spearman's "
+           "correlation for a regression (Spearman's for up to 65536 texts).", NULL},
         {{"plimsoll classify MODEL -t 'a good film' --top 3", "the three best labels"},
          {"plimsoll classify MODEL -i test.csv --label-column label > answers.jsonl", "answers, and how many are right"},
          {"plimsoll classify MODEL -i pairs.tsv --text-column premise --text-pair-column hypothesis", "pairs of texts"}},
