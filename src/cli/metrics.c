@@ -6,7 +6,7 @@
 enum { RING_BYTES = 1 << 16, RANKED = 1 << 16 };
 static const size_t IGNORED = SIZE_MAX; /* the whole number -100 for an answer, as in training */
 
-static size_t words_of(size_t labels, bool multi) { return multi ? (labels + 63) / 64 : 1; }
+static size_t words_of(size_t labels, bool multi) { return multi ? pl_max(1, (labels + 63) / 64) : 1; }
 
 /* A ring has place for one entry at least, however many labels an entry has. */
 static size_t ring_bytes(size_t labels) { return pl_max(RING_BYTES, 2 * words_of(labels, true) * sizeof(uint64_t)); }
