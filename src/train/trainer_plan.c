@@ -307,6 +307,14 @@ static pl_status check_evaluation(const pl_trainer *t, pl_error *e)
     return has_data(t) ? pl__metric_find(t, &index, &less, e) : PL_OK;
 }
 
+static pl_status check_smoothing(const pl_trainer *t, pl_error *e)
+{
+    pl_problem problem = t->labels.problem;
+    if (t->recipe.label_smoothing == 0 || problem == PL_PROBLEM_SINGLE || !has_data(t) || t->texts_only)
+        return PL_OK;
+    return pl_fail(e, PL_USAGE, "--label-smoothing: smooths one label a text, the data has %s", problem == PL_PROBLEM_MULTI ? "several" : "numbers");
+}
+
 /* The kernels and rates of a compute type. */
 static pl_status compute_in(const pl_trainer *t, pl_step_request *r, pl_dtype compute, pl_error *e)
 {
@@ -400,6 +408,8 @@ static pl_status make(pl_trainer *t, pl_error *e)
         t->used_count = (uint32_t)pl_min(t->model.vocabulary, UINT32_MAX);
     if (!s)
         s = check_evaluation(t, e);
+    if (!s)
+        s = check_smoothing(t, e);
     if (!s)
         s = make_model(t, e);
     if (!s)

@@ -353,6 +353,8 @@ def messages():
             f.write(content)
         run = train("odd", "--overwrite", data=path("odd.csv"), eval=path("odd.csv"))
         fine(f"honest: {what}", run.returncode == 0 and os.path.exists(path("odd", "model.safetensors")), run.stderr)
+    refused("smoothed numbers", "text,label\na,0.5\nb,1\n", 2, b"--label-smoothing", b"numbers", eval=path("bad.csv"), label_smoothing="0.1")
+    refused("smoothed lists", "text,label\na,[x]\nb,[y]\n", 2, b"--label-smoothing", b"several", eval=path("bad.csv"), label_smoothing="0.1")
     with open(path("unknown.csv"), "w", encoding="utf-8") as f:
         f.write("text,label\na,no\nb,perhaps\n")
     run = train("never", eval=path("unknown.csv"))
