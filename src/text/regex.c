@@ -41,7 +41,7 @@ static bool is_word_at(machine *m, size_t at)
         return false;
     }
     pl__decode(m->text + at, &c);
-    return pl__onig_escape_w(c);
+    return pl__onig_lone_word(c);
 }
 
 static bool is_word_before(const machine *m, size_t at)
@@ -50,7 +50,7 @@ static bool is_word_before(const machine *m, size_t at)
     if (at == 0)
         return false;
     pl__decode_before(m->text, at, &c);
-    return pl__onig_escape_w(c);
+    return pl__onig_lone_word(c);
 }
 
 static bool holds(machine *m, pl__op op, size_t at)

@@ -182,7 +182,7 @@ static pl__branch *parse_escape(pl__pattern *p)
     case 'O': return any(p, true);
     default: break;
     }
-    if (pl__pattern_property(p, letter, &item))
+    if (pl__pattern_property(p, letter, false, &item))
         return set_branch(p, pl__pattern_set(p, &item, 1, false));
     return literal(p, pl__pattern_escape(p, letter));
 }

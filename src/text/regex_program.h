@@ -14,7 +14,7 @@ typedef enum pl__item_kind { PL__ITEM_RANGE, PL__ITEM_CATEGORIES, PL__ITEM_BITS,
 typedef struct pl__item {
     uint8_t kind;
     bool negated;
-    uint32_t low, high; /* RANGE: both ends; CATEGORIES, BITS: mask in low; WORD: 1 in low for \w; SCRIPT: number in low; SET: index in low */
+    uint32_t low, high; /* RANGE: both ends; CATEGORIES, BITS: mask in low; WORD: 1 in low outside of classes; SCRIPT: number in low; SET: index in low */
 } pl__item;
 
 /* Members: those of any item; with `both`, those of all items. Negated at the end. */
@@ -118,7 +118,7 @@ pl__branch *pl__pattern_parse(pl__pattern *p); /* NULL: p->status says why */
 /* A class whose '[' is read; its index. */
 uint32_t pl__pattern_class(pl__pattern *p);
 /* \p{NAME}, \P{NAME}, \d \w \s \h and their opposites: adds an item; false: it is none of these. */
-bool pl__pattern_property(pl__pattern *p, uint32_t letter, pl__item *out);
+bool pl__pattern_property(pl__pattern *p, uint32_t letter, bool in_class, pl__item *out);
 /* A set of one item. */
 uint32_t pl__pattern_set(pl__pattern *p, const pl__item *items, uint32_t count, bool negated);
 /* The character after a backslash that stands for one: n t x41 x{1F600} u0041 and so on. */

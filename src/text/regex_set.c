@@ -69,7 +69,7 @@ static bool item_has(const pl__item *items, const pl__set *sets, const pl__item 
     case PL__ITEM_CATEGORIES: there = item->low >> (pl__onig(c) & PL__ONIG_CATEGORY) & 1; break;
     case PL__ITEM_BITS: there = pl__onig(c) & item->low; break;
     case PL__ITEM_WHITE: there = pl__class(c) & PL__WHITE; break;
-    case PL__ITEM_WORD: there = item->low ? pl__onig_escape_w(c) : pl__onig_word(c); break;
+    case PL__ITEM_WORD: there = item->low ? pl__onig_lone_word(c) : pl__onig_word(c); break;
     case PL__ITEM_SCRIPT: there = pl__onig_script(c) == item->low; break;
     case PL__ITEM_SET: there = members(items, sets, &sets[item->low], c); break;
     }
@@ -266,14 +266,14 @@ static bool read_property(pl__pattern *p, bool negated, pl__item *out)
     return true;
 }
 
-bool pl__pattern_property(pl__pattern *p, uint32_t letter, pl__item *out)
+static bool find_escape(pl__pattern *p, uint32_t letter, pl__item *out)
 {
     *out = (pl__item){0};
     switch (letter) {
     case 'd':
     case 'D': *out = (pl__item){PL__ITEM_CATEGORIES, letter == 'D', 1u << PL__ND, 0}; return true;
     case 'w':
-    case 'W': *out = (pl__item){PL__ITEM_WORD, letter == 'W', 1, 0}; return true;
+    case 'W': *out = (pl__item){PL__ITEM_WORD, letter == 'W', 0, 0}; return true;
     case 's':
     case 'S': *out = (pl__item){PL__ITEM_WHITE, letter == 'S', 0, 0}; return true;
     case 'h':
@@ -285,6 +285,14 @@ bool pl__pattern_property(pl__pattern *p, uint32_t letter, pl__item *out)
     case 'P': return read_property(p, letter == 'P', out);
     default: return false;
     }
+}
+
+bool pl__pattern_property(pl__pattern *p, uint32_t letter, bool in_class, pl__item *out)
+{
+    bool there = find_escape(p, letter, out);
+    if (there && out->kind == PL__ITEM_WORD)
+        out->low = !in_class;
+    return there;
 }
 
 /* ---- classes ---- */
@@ -315,7 +323,7 @@ static bool read_member(pl__pattern *p, uint32_t *c, pl__item *item)
     if (*c != '\\')
         return true;
     uint32_t letter = pl__pattern_next(p);
-    if (pl__pattern_property(p, letter, item))
+    if (pl__pattern_property(p, letter, true, item))
         return false;
     *c = letter == 'b' ? 8 : pl__pattern_escape(p, letter);
     return true;

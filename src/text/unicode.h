@@ -63,14 +63,14 @@ enum { PL__ONIG_CATEGORY = 31, PL__ONIG_ALPHA = 32, PL__ONIG_UPPER = 64, PL__ONI
 PL__UNICODE_TABLE(onig, uint8_t)
 
 
-/* Letters, marks, decimal digits, connectors: [[:word:]]; \w has six more of Latin-1. */
+/* Letters, marks, decimal digits, connectors: what \w is in a class. Standing alone, and at \b, it has six more of Latin-1. */
 static inline bool pl__onig_word(uint32_t c)
 {
     uint32_t mask = 1u << PL__MN | 1u << PL__MC | 1u << PL__ME | 1u << PL__ND | 1u << PL__PC;
     uint8_t bits = pl__onig(c);
     return (bits & PL__ONIG_ALPHA) || mask >> (bits & PL__ONIG_CATEGORY) & 1;
 }
-static inline bool pl__onig_escape_w(uint32_t c) { return pl__onig_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE); }
+static inline bool pl__onig_lone_word(uint32_t c) { return pl__onig_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE); }
 
 PL__UNICODE_TABLE(onig_script, uint8_t)           /* 0: none; else index + 1 into the names */
 extern const char *const pl__onig_script_names[]; /* "oldturkic" */
