@@ -150,8 +150,10 @@ pl__found pl__added_find(const pl__added_set *set, const pl__visible *v, size_t 
         }
         if (uncertain)
             return PL__UNCERTAIN;
-        if (token)
+        if (token && match->start < match->stop)
             return PL__FOUND;
+        if (token) /* white space that the match before it has taken: nothing is left */
+            at = stop - 1;
     }
     match->inner_stop = at;
     return PL__NOT_FOUND;

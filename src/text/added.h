@@ -43,9 +43,10 @@ typedef struct pl__visible {
 
 typedef enum pl__found { PL__NOT_FOUND, PL__FOUND, PL__UNCERTAIN } pl__found;
 
-/* The first token that begins in [from, limit) and stands its flags. `taken` is the end of the match
- * before it. NOT_FOUND: none begins there, and the search goes on at match->inner_stop >= limit. UNCERTAIN: what follows the visible text decides;
- * match->start is where nothing is certain any more. */
+/* The first token that begins in [from, limit) and stands its flags; one of which nothing is left, since
+ * the match before it has taken the white space, is passed over. `taken` is that match's end.
+ * NOT_FOUND: none begins there, and the search goes on at match->inner_stop >= limit. UNCERTAIN: what
+ * follows the visible text decides; match->start is where nothing is certain any more. */
 pl__found pl__added_find(const pl__added_set *set, const pl__visible *v, size_t from, size_t limit, size_t taken, pl__added_match *match);
 
 /* Whether a token that begins at `at` reaches the visible end, or may go on behind it. */

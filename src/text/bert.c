@@ -44,10 +44,12 @@ void pl__bert_prepare(pl_tokenizer *t)
     }
 }
 
+/* Characters of a word that are kept, less one. */
 static size_t most_chars(const pl_tokenizer *t, size_t text_bytes)
 {
     /* a byte of text becomes at most one and a half characters */
-    return t->model.most_chars < 2 * (uint64_t)text_bytes ? (size_t)t->model.most_chars : 2 * text_bytes;
+    size_t most = t->model.most_chars < 2 * (uint64_t)text_bytes ? (size_t)t->model.most_chars : 2 * text_bytes;
+    return pl_max(most, 1); /* the first place and the last need two */
 }
 
 size_t pl__bert_workspace(const pl_tokenizer *t, size_t text_bytes)

@@ -234,6 +234,46 @@ static void misses_the_unknown_token_by_name(void **state)
     }
 }
 
+/* The library's tokens and offsets of texts at the edge of what a tokenizer may say. */
+static void reads_edges_as_the_library(void **state)
+{
+    (void)state;
+#define MODEL(most, vocab)                                                                                                                                \
+    "'pre_tokenizer':{'type':'BertPreTokenizer'},'model':{'type':'WordPiece','unk_token':'u','continuing_subword_prefix':'##','max_input_chars_per_word'" \
+    ":" most ",'vocab':" vocab "}}"
+#define WHITE(flags) "'added_tokens':[{'id':9,'content':'  '," flags ",'special':false}],"
+#define ALL_FLAGS "'single_word':true,'lstrip':true,'rstrip':true"
+    static const struct {
+        const char *json, *text;
+        size_t count;
+        uint32_t tokens[3][3]; /* id, start, end */
+    } edges[] = {
+        /* a word that is too long from its first character on */
+        {"{" MODEL("0", "{'u':0,'a':1}"), "ab1 \xC3\xA9z", 2, {{0, 0, 3}, {0, 4, 6}}},
+        {"{" MODEL("1", "{'u':0,'a':1}"), "a abc", 2, {{1, 0, 1}, {0, 2, 5}}},
+        /* a token whose white space the one before it has taken, wholly or in part */
+        {"{" WHITE(ALL_FLAGS ",'normalized':false") MODEL("9", "{'u':0,'a':1}"), " \t    a", 2, {{2, 0, 6}, {1, 6, 7}}},
+        {"{" WHITE(ALL_FLAGS ",'normalized':true") MODEL("9", "{'u':0,'a':1}"), " \t    a", 2, {{2, 0, 6}, {1, 6, 7}}},
+        {"{'normalizer':{'type':'NFKC'}," WHITE(ALL_FLAGS ",'normalized':true") MODEL("9", "{'u':0,'a':1}"), "a      ", 2, {{1, 0, 1}, {2, 1, 7}}},
+        {"{'normalizer':{'type':'NFKC'}," WHITE(ALL_FLAGS ",'normalized':false") MODEL("9", "{'u':0,'a':1}"), "a     a", 3, {{1, 0, 1}, {2, 1, 6}, {1, 6, 7}}},
+    };
+    for (size_t i = 0; i < PL_COUNT(edges); i++) {
+        bench b;
+        pl_tokenizer *t;
+        pl_error e;
+        assert_int_equal(pl_tokenizer_open(scratch_folder("tokenizer.json", json_of(edges[i].json)), NULL, &t, &e), PL_OK);
+        bench_init(&b, t, 64, 16);
+        assert_int_equal(bench_encode(&b, (pl_text_view){edges[i].text, strlen(edges[i].text), false}, NULL, 16, &e), PL_OK);
+        assert_int_equal(b.out.count, edges[i].count);
+        for (size_t j = 0; j < edges[i].count; j++) {
+            assert_int_equal(b.out.ids[j], edges[i].tokens[j][0]);
+            assert_int_equal(b.out.offsets[j][0], edges[i].tokens[j][1]);
+            assert_int_equal(b.out.offsets[j][1], edges[i].tokens[j][2]);
+        }
+        bench_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +282,7 @@ int main(void)
         cmocka_unit_test(counts_its_memory),
         cmocka_unit_test(survives_each_failing_take),
         cmocka_unit_test(misses_the_unknown_token_by_name),
+        cmocka_unit_test(reads_edges_as_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
