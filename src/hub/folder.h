@@ -66,6 +66,7 @@ struct pl_folder {
     size_t label_count;
     pl_problem problem;
     uint64_t sentence_length, model_max_length;
+    const char *lower_case; /* the file that asks for it, or NULL */
 };
 
 /* ---- memory.c ---- */

@@ -101,6 +101,8 @@ pl_problem pl_folder_problem(const pl_folder *f); /* null: one label is regressi
  * model_max_length (0: not given or absurdly large). */
 uint64_t pl_folder_sentence_length(const pl_folder *f);
 uint64_t pl_folder_model_max_length(const pl_folder *f);
+/* The file whose do_lower_case asks for texts in lower case whatever the tokenizer does, or NULL. */
+const char *pl_folder_lower_case(const pl_folder *f);
 
 /* ---- reading weights ---- */
 size_t pl_folder_files(const pl_folder *f);

@@ -1,4 +1,4 @@
-/* How long texts may be: sentence_bert_config.json and tokenizer_config.json. */
+/* How long texts may be, and whether in lower case: sentence_bert_config.json and tokenizer_config.json. */
 #include "hub/folder.h"
 
 #include <string.h>
@@ -25,6 +25,10 @@ static pl_status read_sentence_length(pl_folder *f, pl_error *e)
         pl_status status = pl__load(f, path, false, &root, e);
         if (!status)
             status = pl_json_size((pl_json_doc){path, root}, "max_seq_length", 1, UINT32_MAX, 0, &f->sentence_length, e);
+        bool lower = false;
+        if (!status)
+            status = pl_json_bool((pl_json_doc){path, root}, "do_lower_case", false, &lower, e);
+        f->lower_case = lower ? path : NULL;
         pl__forget(f, root);
         return status;
     }
@@ -97,4 +101,5 @@ pl_status pl__lengths_read(pl_folder *f, pl_error *e)
 }
 
 uint64_t pl_folder_sentence_length(const pl_folder *f) { return f->sentence_length; }
+const char *pl_folder_lower_case(const pl_folder *f) { return f->lower_case; }
 uint64_t pl_folder_model_max_length(const pl_folder *f) { return f->model_max_length; }

@@ -94,6 +94,9 @@ static pl_status open_model(pl_plan *p, const char *model, const pl_options *o, 
     s = pl_model_make(p->reading.folder, &choice, &p->region, &p->model, e);
     if (!s)
         s = pl__reading_length(&p->reading, o->max_length, p->model.longest, e);
+    const char *lower = pl_folder_lower_case(p->reading.folder);
+    if (!s && lower && p->model.task == PL_TASK_EMBED && !pl_tokenizer_lowers(p->reading.tokenizer))
+        return pl_fail(e, PL_BAD_INPUT, "%s: do_lower_case: true is not supported with a tokenizer that keeps upper case, false would be right", lower);
     uint32_t ids = s ? 0 : pl_tokenizer_ids(p->reading.tokenizer);
     if (!s && ids > p->model.vocabulary)
         return pl_fail(e, PL_BAD_INPUT, "%s: the tokenizer has ids up to %u, the model's vocab_size is %llu; they do not belong together",

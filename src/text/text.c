@@ -97,6 +97,16 @@ size_t pl_tokenizer_load_peak(const pl_tokenizer *t) { return t->memory.peak; }
 uint32_t pl_tokenizer_ids(const pl_tokenizer *t) { return t->ids; }
 uint32_t pl_tokenizer_special_count(const pl_tokenizer *t, bool pair) { return pair ? t->post.pair.tokens : t->post.single.tokens; }
 
+bool pl_tokenizer_lowers(const pl_tokenizer *t)
+{
+    for (uint32_t i = 0; i < t->normalizer_count; i++) {
+        const pl__normalizer *n = &t->normalizers[i];
+        if (n->kind == PL__NORM_LOWERCASE || (n->kind == PL__NORM_BERT && n->lowercase))
+            return true;
+    }
+    return false;
+}
+
 static const pl__added_token *added_with_id(const pl_tokenizer *t, uint32_t id)
 {
     uint32_t low = 0, high = t->added_count;

@@ -19,6 +19,7 @@ size_t pl_tokenizer_load_peak(const pl_tokenizer *t); /* the most it and its loa
 uint32_t pl_tokenizer_ids(const pl_tokenizer *t);     /* largest id it can produce, plus one */
 /* Tokens that the post-processor adds to a single text / to a pair. */
 uint32_t pl_tokenizer_special_count(const pl_tokenizer *t, bool pair);
+bool pl_tokenizer_lowers(const pl_tokenizer *t); /* its normalizer puts texts into lower case */
 /* The token's text as the library shows it ("##ing"); NULL if there is no such id. */
 const char *pl_tokenizer_token(const pl_tokenizer *t, uint32_t id, size_t *n);
 bool pl_tokenizer_id(const pl_tokenizer *t, const char *token, size_t n, uint32_t *id);

@@ -122,6 +122,7 @@ static void lengths_are_read(void **state)
         {"model/sentence_bert_config.json", "{\"max_seq_length\":256,\"do_lower_case\":false}", 256, 0},
         {"model/sentence_bert_config.json", "{\"max_seq_length\":null}", 0, 0},
         {"model/sentence_bert_config.json", "{}", 0, 0},
+        {"model/sentence_bert_config.json", "{\"max_seq_length\":64,\"do_lower_case\":true}", 64, 0},
         {"model/sentence_roberta_config.json", "{\"max_seq_length\":128}", 128, 0},
         {"model/tokenizer_config.json", "{\"model_max_length\":512}", 0, 512},
         {"model/tokenizer_config.json", "{\"added_tokens_decoder\":{\"0\":{\"content\":\"x\",\"model_max_length\":5}},\"model_max_length\":77}", 0, 77},
@@ -137,11 +138,13 @@ static void lengths_are_read(void **state)
         pl_folder *f = make_open();
         assert_int_equal(pl_folder_sentence_length(f), cases[i].sentence);
         assert_int_equal(pl_folder_model_max_length(f), cases[i].tokenizer);
+        assert_int_equal(pl_folder_lower_case(f) != NULL, strstr(cases[i].text, "\"do_lower_case\":true") != NULL);
         pl_folder_close(f);
     }
     static const struct {
         const char *file, *text, *words;
     } bad[] = {
+        {"model/sentence_bert_config.json", "{\"do_lower_case\":\"yes\"}", "do_lower_case"},
         {"model/sentence_bert_config.json", "{\"max_seq_length\":-3}", "max_seq_length"},
         {"model/sentence_bert_config.json", "{\"max_seq_length\":0}", "max_seq_length"},
         {"model/sentence_bert_config.json", "{\"max_seq_length\":\"x\"}", "max_seq_length"},
