@@ -25,6 +25,16 @@ pl_status pl__reading_open(const char *model, const pl_options *options, bool co
     return s;
 }
 
+/* The folder's own maximum leaves no room for a text; named by what it comes from. */
+static pl_status refuse_own(const pl_folder *f, uint64_t own, uint64_t positions, uint32_t special, pl_error *e)
+{
+    const char *from = own == positions       ? "max_position_embeddings"
+        : own == pl_folder_sentence_length(f) ? "max_seq_length"
+                                              : "model_max_length of tokenizer_config.json";
+    return pl_fail(e, PL_BAD_INPUT, "%s: %s: %llu, the tokenizer's special tokens alone are %u; %u or more would be right", pl_folder_path(f), from,
+        (unsigned long long)own, special, special);
+}
+
 pl_status pl__reading_length(pl__reading *r, uint32_t asked, uint32_t positions, pl_error *e)
 {
     uint64_t most = positions ? positions : MOST_TOKENS, own = most;
@@ -36,6 +46,8 @@ pl_status pl__reading_length(pl__reading *r, uint32_t asked, uint32_t positions,
         return pl_fail(e, PL_USAGE, "--max-length %u: the model's positions allow at most %llu tokens", asked, (unsigned long long)most);
     r->max_length = (uint32_t)(asked ? asked : own);
     uint32_t special = pl_tokenizer_special_count(r->tokenizer, false);
+    if (!asked && own < special)
+        return refuse_own(r->folder, own, most, special, e);
     if (asked && asked < special)
         return pl_fail(e, PL_USAGE, "--max-length %u: the tokenizer's special tokens alone are %u", r->max_length, special);
     r->text_bytes = pl_min(MOST_TEXT_BYTES, pl_max(LEAST_TEXT_BYTES, (size_t)r->max_length * BYTES_PER_TOKEN));
