@@ -71,4 +71,4 @@ static pl_status classifier(pl__builder *b, uint32_t x, uint32_t *logits)
     return pl__classifier(b, &head, x, logits);
 }
 
-const pl__family pl__family_bert = {"bert", "bert.", "Bert", "embeddings.word_embeddings.weight", "classifier.weight", body, classifier};
+const pl__family pl__family_bert = {"bert", "bert.", "Bert", "embeddings.word_embeddings.weight", "classifier.weight", "pooler.dense.weight", body, classifier};

@@ -1,6 +1,7 @@
 #include "model/build.h"
 
 #include <assert.h>
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -216,7 +217,8 @@ pl_status pl__config_act(pl__builder *b, const char *key, pl_act *out)
         return s;
     if (pl_act_parse(name, out))
         return PL_OK;
-    return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: activation \"%s\" is not supported", b->config.path, key, name);
+    return pl_fail(
+        b->e, PL_BAD_INPUT, "%s: %s: activation \"%s\" is not supported; gelu, gelu_new, relu, silu, tanh and the like are", b->config.path, key, name);
 }
 
 pl_status pl__config_eps(pl__builder *b, const char *key, double fallback, float *out)
@@ -225,9 +227,9 @@ pl_status pl__config_eps(pl__builder *b, const char *key, double fallback, float
     pl_status s = pl_json_real(b->config, key, fallback, &value, b->e);
     if (s)
         return s;
-    if (!(value > 0 && value < 1))
-        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: %g, must be above 0 and below 1", b->config.path, key, value);
-    *out = (float)value;
+    if (!(value > 0 && value <= (double)FLT_MAX))
+        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: is %g, a number above 0 would be right", b->config.path, key, value);
+    *out = (float)value > FLT_MIN ? (float)value : FLT_MIN; /* above 0 in f32 too: a row without variance must not give NaN */
     return PL_OK;
 }
 
@@ -236,7 +238,7 @@ pl_status pl__config_refuse(pl__builder *b, const char *key, const char *why)
     bool on;
     pl_status s = pl_json_bool(b->config, key, false, &on, b->e);
     if (!s && on)
-        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: true is not supported (%s)", b->config.path, key, why);
+        return pl_fail(b->e, PL_BAD_INPUT, "%s: %s: true is not supported (%s), false would be right", b->config.path, key, why);
     return s;
 }
 

@@ -27,6 +27,7 @@ typedef struct pl__family {
     const char *architecture;                                              /* "Bert": architectures are BertModel, BertForSequenceClassification */
     const char *probe;                                                     /* a tensor that every base model of the family has */
     const char *head;                                                      /* the classifier's weight, without prefix */
+    const char *head_dense;                                                /* that of the layer before it, without prefix */
     pl_status (*body)(pl__builder *b, uint32_t *x);                        /* rows: last hidden state */
     pl_status (*classifier)(pl__builder *b, uint32_t x, uint32_t *logits); /* texts x labels */
 } pl__family;

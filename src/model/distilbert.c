@@ -56,4 +56,4 @@ static pl_status classifier(pl__builder *b, uint32_t x, uint32_t *logits)
 }
 
 const pl__family pl__family_distilbert = {
-    "distilbert", "distilbert.", "DistilBert", "embeddings.word_embeddings.weight", "classifier.weight", body, classifier};
+    "distilbert", "distilbert.", "DistilBert", "embeddings.word_embeddings.weight", "classifier.weight", "pre_classifier.weight", body, classifier};

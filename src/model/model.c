@@ -39,7 +39,8 @@ static pl_status architecture(pl_json_doc config, const pl__family *family, cons
     if (!name)
         return pl_fail(e, PL_BAD_INPUT, "%s: architectures: must be a list of class names", config.path);
     if (strncmp(name, family->architecture, n) != 0)
-        return pl_fail(e, PL_BAD_INPUT, "%s: architectures: %s is no class of model_type %s", config.path, name, family->model_type);
+        return pl_fail(e, PL_BAD_INPUT, "%s: architectures: %s is no class of model_type %s, %sModel or %sForSequenceClassification would be right",
+            config.path, name, family->model_type, family->architecture, family->architecture);
     *out = name + n;
     return PL_OK;
 }
@@ -47,6 +48,23 @@ static pl_status architecture(pl_json_doc config, const pl__family *family, cons
 static bool has_head(const pl_folder *folder, const pl__family *family, const char *class)
 {
     return class ? strcmp(class, "ForSequenceClassification") == 0 : pl_folder_tensor(folder, family->head) != NULL;
+}
+
+/* Without a class to go by, a classifier's weight may be that of another head (tokens, choices): this
+ * verb's has its own shape, and the dense layer before it. */
+static bool looks_like_classifier(const pl_folder *folder, const pl__family *family)
+{
+    const pl_tensor_view *head = pl_folder_tensor(folder, family->head);
+    if (!head || head->rank != 2 || head->shape[0] != pl_folder_labels(folder))
+        return false;
+    char prefixed[64];
+    snprintf(prefixed, sizeof prefixed, "%s%s", family->prefix, family->head_dense);
+    return pl_folder_tensor(folder, family->head_dense) || pl_folder_tensor(folder, prefixed);
+}
+
+static bool is_classifier(const pl_folder *folder, const pl__family *family, const char *class)
+{
+    return class ? has_head(folder, family, class) : looks_like_classifier(folder, family);
 }
 
 static pl_status refuse_head(pl__builder *b, const pl__family *family, const char *class)
@@ -181,7 +199,7 @@ pl_status pl_model_make(const pl_folder *folder, const pl_model_choice *choice, 
     out->family = family->model_type;
     b.prefix = family->prefix;
     if (out->task == PL_TASK_AUTO)
-        out->task = has_head(folder, family, class) && pl_folder_modules(folder) == 0 ? PL_TASK_CLASSIFY : PL_TASK_EMBED;
+        out->task = is_classifier(folder, family, class) && pl_folder_modules(folder) == 0 ? PL_TASK_CLASSIFY : PL_TASK_EMBED;
     if (out->task == PL_TASK_CLASSIFY && !choice->fresh_head && !has_head(folder, family, class))
         return refuse_head(&b, family, class);
 

@@ -170,6 +170,7 @@ FOLDERS = [
     ("activation a number", config({"hidden_act": 3}), ["hidden_act"]),
     ("epsilon zero", config({"layer_norm_eps": 0}), ["layer_norm_eps"]),
     ("epsilon negative", config({"layer_norm_eps": -1e-12}), ["layer_norm_eps"]),
+    ("epsilon beyond f32", config({"layer_norm_eps": 1e300}), ["layer_norm_eps"]),
     ("epsilon text", config({"layer_norm_eps": "1e-12"}), ["layer_norm_eps"]),
     ("epsilon infinite", lambda f: save(f, "config.json", load(f + "/config.json").replace(b'"layer_norm_eps": 1e-12', b'"layer_norm_eps": 1e999').replace(b"9.9999999999999998e-13", b"1e999")), ["config.json"]),
     ("position type relative", config({"position_embedding_type": "relative_key"}), ["position_embedding_type"]),
@@ -265,6 +266,7 @@ FOLDERS = [
     ("tokenizer ids text", tokenizer(lambda t: t["model"]["vocab"].update({"load": "5"})), ["tokenizer.json"]),
     ("tokenizer vocabulary a number", tokenizer(lambda t: t["model"].update(vocab=5)), ["tokenizer.json"]),
     ("tokenizer template with an unknown token", tokenizer(lambda t: t["post_processor"]["special_tokens"].pop("[SEP]")), ["[SEP]"]),
+    ("tokenizer's maximum below its special tokens", file("tokenizer_config.json", '{"model_max_length": 1}'), ["model_max_length", "special tokens"]),
     # sentence-transformers
     ("modules no JSON", modules("[{"), ["modules.json"]),
     ("modules an object", modules({"idx": 0}), ["modules.json"]),
@@ -275,11 +277,13 @@ FOLDERS = [
     ("pooling a text", modules([T, P], **{"1_Pooling__config": {"word_embedding_dimension": 40, "pooling_mode_mean_tokens": "yes"}}), ["pooling_mode_mean_tokens"]),
     ("dense without weights", modules([T, P, D], **{"1_Pooling__config": {"word_embedding_dimension": 40, "pooling_mode_mean_tokens": True}, "2_Dense__config": {"in_features": 40, "out_features": 4, "bias": True, "activation_function": "torch.nn.modules.activation.Tanh"}}), ["2_Dense"]),
     ("modules leave the folder", modules([T, dict(P, path="../../x")]), ["modules.json"]),
+    ("lower case asked of a cased tokenizer", lambda f: (tokenizer(lambda t: t.update(normalizer=None))(f), save(f, "sentence_bert_config.json", '{"do_lower_case": true}')), ["sentence_bert_config.json", "do_lower_case"]),
     ("max_seq_length negative", file("sentence_bert_config.json", '{"max_seq_length": -3}'), ["max_seq_length"]),
+    ("max_seq_length below the special tokens", file("sentence_bert_config.json", '{"max_seq_length": 1}'), ["max_seq_length", "special tokens"]),
     ("max_seq_length text", file("sentence_bert_config.json", '{"max_seq_length": "x"}'), ["max_seq_length"]),
 ]
 NOT_PLAN = ("architecture without support",)  # as an encoder it has one
-EMBED_ONLY = ("modules", "pooling", "dense", "max_seq")
+EMBED_ONLY = ("modules", "pooling", "dense", "max_seq", "lower case")
 
 # name, extension, bytes, words that the message must hold
 INPUTS = [
@@ -372,6 +376,26 @@ def allowed(test):
     test.check("a base model has no classifier", not fault, fault)
     run = test.run("embed", folder, "-t", "a")
     test.check("allowed: embed with a classifier's base", not run.trouble(), run.trouble())
+    for name, change in (("no layer before it", drop("bert.pooler.dense.weight")), ("other labels", config({"id2label": {"0": "a", "1": "b"}}))):
+        other = test.folder("bert_cls3", "other head, " + name)
+        config({"architectures": "absent"})(other)
+        change(other)
+        run = test.run("plan", other, "--json")
+        test.check("allowed: a head of another task without a class to say so, %s" % name, not run.trouble() and b'"task":"embed"' in run.out, run.trouble() or run.out)
+    above = test.folder("bert_cls3", "epsilon above one")
+    config({"layer_norm_eps": 1.5})(above)
+    run = test.run("classify", above, "-t", "a")
+    test.check("allowed: an epsilon above one", not run.trouble(), run.trouble())
+    still = test.folder("bert_cls3", "epsilon below f32")
+    config({"layer_norm_eps": 1e-60})(still)
+    weights(lambda d: (lambda start: d[:start] + bytes(len(d) - start))(8 + struct.unpack("<Q", d[:8])[0]))(still)
+    run = test.run("classify", still, "-t", "a", "--logits")
+    test.check("allowed: an epsilon that f32 would make zero, rows without variance", not run.trouble() and b"null" not in run.out, run.trouble() or run.out)
+    lower = test.folder("bert", "lower")
+    before = test.run("embed", lower, "-t", "Upper")
+    save(lower, "sentence_bert_config.json", '{"do_lower_case": true}')
+    run = test.run("embed", lower, "-t", "Upper")
+    test.check("allowed: lower case asked of a tokenizer that gives it", not run.trouble() and run.out == before.out, run.trouble() or run.out)
     for name in ("nothing-here", "some-org/some-model"):
         run = test.run("embed", name, "-t", "a", cwd=test.tmp)
         fault = e2e.complaint(run, (2, 3), [name])

@@ -278,6 +278,7 @@ def cases():
         "bert_three_types": bert("type_vocab_size 3, pairs", type_vocab_size=3, pairs=True, inputs="few"),
         "bert_eps": bert("layer-norm eps 1e-3", layer_norm_eps=1e-3, inputs="few"),
         "bert_eps_large": bert("layer-norm eps 0.5", "bert.", layer_norm_eps=0.5, labels=["no", "yes"], inputs="few"),
+        "bert_eps_above_one": bert("layer-norm eps 2", "bert.", layer_norm_eps=2.0, labels=["no", "yes"], inputs="few"),
         # heads
         "bert_cls3": bert("three labels", "bert.", labels=["negative", "neutral", "positive"], pairs=True),
         "bert_cls3_noprefix": bert("three labels, base without a prefix", labels=["negative", "neutral", "positive"], inputs="few"),
