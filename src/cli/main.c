@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
     call.started = cli_seconds();
     secure_descriptors();
     tame_malloc();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write */
     call.argv = argv;
     call.voice = cli_voice_make(&call.options);
     pl_status status = dispatch(&call, argc, &e);

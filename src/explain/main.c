@@ -296,6 +296,7 @@ int main(int argc, char **argv)
     pl_error e = {0};
     options o = {.color = "auto", .batch = PL_NOT_GIVEN};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write */
     if (argc > 1 && strcmp(argv[1], "explain") == 0) {
         argv[1] = argv[0];
         argc--;

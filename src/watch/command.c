@@ -15,6 +15,7 @@ pid_t watch_command_start(const char *command, const char *why, bool quiet)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     dup2(nothing, STDIN_FILENO);

@@ -29,7 +29,7 @@ struct watch_job {
 /* What the child does until it is the job. A failure to start is told through `report`. */
 static void become_job(const watch_options *o, int error_fd, int report)
 {
-    static const int reset[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
+    static const int reset[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGCHLD};
     sigset_t none;
     for (size_t i = 0; i < PL_COUNT(reset); i++)
         signal(reset[i], SIG_DFL);

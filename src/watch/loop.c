@@ -54,6 +54,7 @@ static void catch_signals(loop *l)
     }
     sigaddset(&block, SIGWINCH);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write */
     sigprocmask(SIG_BLOCK, &block, &l->waiting);
     if (l->o->run) { /* the terminal's keys go to the job too, and it is the one to answer them */
         signal(SIGINT, SIG_IGN);
