@@ -7,9 +7,8 @@
 typedef struct cli_voice {
     bool quiet, verbose;
     bool color;    /* on standard error */
-    bool terminal; /* standard error is one */
+    bool terminal; /* standard error is one that knows escape sequences: not with TERM=dumb */
     bool progress;
-    bool plain_terminal; /* TERM=dumb: no escape sequences */
 } cli_voice;
 
 typedef struct cli_call {

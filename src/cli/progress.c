@@ -45,10 +45,9 @@ static void show(cli_progress *p, const cli_input *in, uint64_t given, uint64_t 
 {
     char line[512], bar[BAR * 3 + 1], left[32] = "";
     double part = share(in, given, done), passed = now - p->started;
-    bool escapes = p->voice->terminal && !p->voice->plain_terminal;
     size_t n = 0;
     n += (size_t)snprintf(line, sizeof line, "%s", p->voice->terminal ? "\r" : "");
-    if (part >= 0 && escapes) {
+    if (part >= 0 && p->voice->terminal) {
         put_bar(bar, part);
         n += (size_t)snprintf(line + n, sizeof line - n, "%s ", bar);
     }
@@ -64,7 +63,7 @@ static void show(cli_progress *p, const cli_input *in, uint64_t given, uint64_t 
         put_time(left, sizeof left, passed / (part - p->base_share) * (1 - part));
         n += (size_t)snprintf(line + n, sizeof line - n, "  %s left", left);
     }
-    n += (size_t)snprintf(line + n, sizeof line - n, "%s%s", escapes ? "\033[K" : p->voice->terminal ? "      " : "", p->voice->terminal && !last ? "" : "\n");
+    n += (size_t)snprintf(line + n, sizeof line - n, "%s%s", p->voice->terminal ? "\033[K" : "", p->voice->terminal && !last ? "" : "\n");
     cli_say_raw(line, pl_min(n, sizeof line - 1));
     p->line_open = p->voice->terminal && !last;
     p->shown = now;

@@ -55,10 +55,9 @@ static void show(training *t, double now)
     double rate = s.seconds > 0 ? (double)s.tokens / s.seconds : 0;
     if (s.run_steps > 0)
         put_time(left, sizeof left, (now - t->started) / (double)s.run_steps * (double)(s.steps - s.step));
-    bool escapes = voice->terminal && !voice->plain_terminal;
-    int n = snprintf(line, sizeof line, "%sstep %llu of %llu  loss %.4f  %.0f tokens/s  %s left  %s of %s%s%s", voice->terminal ? "\r" : "",
+    int n = snprintf(line, sizeof line, "%sstep %llu of %llu  loss %.4f  %.0f tokens/s  %s left  %s of %s%s", voice->terminal ? "\r" : "",
         (unsigned long long)s.step, (unsigned long long)s.steps, s.loss, rate, left, pl_bytes_text(cli_peak_measured(), peak),
-        pl_bytes_text(s.limit_bytes, limit), escapes ? "\033[K" : "", voice->terminal ? "" : "\n");
+        pl_bytes_text(s.limit_bytes, limit), voice->terminal ? "\033[K" : "\n");
     cli_say_raw(line, pl_min((size_t)n, sizeof line - 1));
     t->line_open = voice->terminal;
     t->shown = now;

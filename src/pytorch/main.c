@@ -202,6 +202,18 @@ static pl_status refuse(const pl_torch_fit *fit, const pl_torch_fit *others, siz
     return PL_NO_FIT;
 }
 
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static bool dumb_terminal(void)
+{
+    const char *term = variable("TERM");
+    return !term || strcmp(term, "dumb") == 0;
+}
+
 static pl_status answer(const pl_model *m, options *o, pl_error *e)
 {
     static pl_torch_fit fit, others[PL_TORCH_ALTERNATIVES];
@@ -211,7 +223,8 @@ static pl_status answer(const pl_model *m, options *o, pl_error *e)
         s = pl_torch_alternatives(m, &o->settings, o->limit, others, PL_COUNT(others), &count, e);
     if (s)
         return s;
-    bool color = o->color && strcmp(o->color, "auto") != 0 ? strcmp(o->color, "always") == 0 : isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    bool asked = o->color && strcmp(o->color, "auto") != 0;
+    bool color = asked ? strcmp(o->color, "always") == 0 : isatty(STDOUT_FILENO) && !dumb_terminal() && !variable("NO_COLOR");
     if (o->json)
         pl_torch_print_json(&fit, others, count, stdout);
     else

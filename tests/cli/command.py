@@ -11,6 +11,7 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -124,6 +125,38 @@ def line_of(p, seconds=5):
             break
         got += byte
     return got
+
+
+def on_terminal(*argv, **variables):
+    """Standard error is a terminal."""
+    master, slave = pty.openpty()
+    p = start(*argv, stderr=slave, env=dict(os.environ, **variables))
+    os.close(slave)
+    seen = b""
+    while piece := read_terminal(master):
+        seen += piece
+    run = end(p)
+    os.close(master)
+    return Run(run.code, run.out, seen)
+
+
+def read_terminal(master):
+    try:
+        return os.read(master, 4096)
+    except OSError:  # the last writer has gone
+        return b""
+
+
+def sockets(run):
+    """What comes through a pair of sockets, which no program can open by name."""
+    ours, theirs = socket.socketpair()
+    got = []
+    reader = threading.Thread(target=lambda: got.append(ours.makefile("rb").read()))
+    reader.start()
+    run(theirs)
+    theirs.close()
+    reader.join(10)
+    return got[0] if got else None
 
 
 # ---- results -----------------------------------------------------------------------------------
@@ -542,6 +575,9 @@ def terminal():
     run = end(p)
     os.close(master)
     fine("a bar with rate and time left on a terminal", run.code == 0 and b"left" in seen and b"texts" in seen and b"\r" in seen and seen.rstrip(b"\r\n").split(b"\r")[-1].find(b"300 texts") >= 0, seen[-300:])
+    silent, loud = (on_terminal("embed", EMBED + ",window=8,wait_ms=40", "-i", path("more.txt"), *more, TERM="dumb") for more in ([], ["--progress", "always"]))
+    fine("TERM=dumb: nothing that moves", silent.code == 0 and not re.search(rb"[\x1b]|\r(?!\n)|texts", silent.err) and b"memory: " in silent.err, silent)
+    fine("TERM=dumb --progress always: whole lines", loud.code == 0 and b"300 texts" in loud.err and not re.search(rb"[\x1b]|\r(?!\n)", loud.err), loud)
 
 
 @part

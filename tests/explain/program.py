@@ -2,6 +2,8 @@
 """The program plimsoll-explain from outside: exit codes, options, pipes, JSON.  program.py PROGRAM"""
 import json
 import os
+import pty
+import resource
 import shutil
 import signal
 import subprocess
@@ -99,6 +101,26 @@ def needs(folder):
     PROGRAM = own
 
 
+def on_terminal(argv, variables):
+    """What comes to a terminal on standard output; None where there are none (a bare chroot has no /dev/pts)."""
+    try:
+        master, slave = pty.openpty()
+    except OSError as e:
+        print(f"skipped: no pseudo-terminals here ({e})")
+        return None
+    p = subprocess.Popen([PROGRAM, *argv], stdin=subprocess.DEVNULL, stdout=slave, env={**os.environ, **variables})
+    os.close(slave)
+    seen = b""
+    try:
+        while piece := os.read(master, 4096):
+            seen += piece
+    except OSError:  # the last writer has gone
+        pass
+    os.close(master)
+    p.wait(60)
+    return seen
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "train.log")
@@ -133,6 +155,11 @@ def main():
         check("no colour into a pipe", r.returncode == 0 and b"\x1b" not in r.stdout and b"2.00 GiB" in r.stdout)
         check("lines fit a terminal", max(len(x) for x in r.stdout.decode().split("\n") if "[" not in x and "GiB" not in x) <= 80)
         check("colour when asked", b"\x1b[" in run(log, "--color=always").stdout)
+        for variables, colored in (({"TERM": "xterm", "NO_COLOR": ""}, True), ({"TERM": "dumb", "NO_COLOR": ""}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+            check(f"colour on a terminal by {variables}", (seen := on_terminal([log], variables)) is None or (b"\x1b[" in seen) == colored)
+        with open(os.path.join(folder, "small"), "wb") as f:
+            limited = subprocess.run([PROGRAM, log], stdout=f, stderr=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (99, 99)))
+        check("a file size limit: exit 5", limited.returncode == 5 and b"standard output" in limited.stderr)
 
         for argv in (["--nonsense"], [log, empty], ["--color", "blue"], ["--color"], ["--batch", "8"], ["--model"], ["--model", "m", "--batch", "0"],
                      ["--model", "m", "--batch", "8x"], ["--batchs=8"]):

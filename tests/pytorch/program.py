@@ -2,6 +2,7 @@
 """plimsoll-pytorch from outside: exit codes, messages, JSON, the table.  program.py PROGRAM"""
 import json
 import os
+import pty
 import struct
 import subprocess
 import sys
@@ -24,6 +25,26 @@ def run(*argv, **more):
 
 def ask(*argv):
     return run(*argv, "--for", "pytorch")
+
+
+def on_terminal(variables, *argv):
+    """What comes to a terminal on standard output; None where there are none (a bare chroot has no /dev/pts)."""
+    try:
+        master, slave = pty.openpty()
+    except OSError as e:
+        print(f"skipped: no pseudo-terminals here ({e})")
+        return None
+    p = subprocess.Popen([PROGRAM, "plan", *argv, "--for", "pytorch"], stdin=subprocess.DEVNULL, stdout=slave, env={**os.environ, **variables})
+    os.close(slave)
+    seen = b""
+    try:
+        while piece := os.read(master, 4096):
+            seen += piece
+    except OSError:  # the last writer has gone
+        pass
+    os.close(master)
+    p.wait(60)
+    return seen
 
 
 def folder(name, headless=False, modules=False, **config):
@@ -158,6 +179,8 @@ def table():
     r = ask(MODEL, *GPU, "--train", "--color", "never")
     rows = r.stdout.split("other settings")[1].split("\n")[1:-1]
     check("columns stand below each other", len(rows) == 15 and len({len(row) for row in rows}) == 1, rows)
+    for variables, colored in (({"TERM": "xterm", "NO_COLOR": ""}, True), ({"TERM": "dumb", "NO_COLOR": ""}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+        check(f"colour on a terminal by {variables}", (seen := on_terminal(variables, MODEL, *GPU)) is None or (b"\x1b[" in seen) == colored)
     check("colour on demand", "\x1b[" in ask(MODEL, *GPU, "--color", "always").stdout and "\x1b[" not in r.stdout)
     with open("/dev/full", "w") as full:
         r = subprocess.run([PROGRAM, "plan", MODEL, *GPU, "--for", "pytorch"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)

@@ -274,6 +274,13 @@ def screen():
     check("no such terminal: lines instead", t.watch(5, lambda s: s.count("free of") >= 3), t.screen.text())
     os.kill(t.pid, signal.SIGINT)
     check("no such terminal: SIGINT ends it", t.end() == 130)
+    t = Terminal([program, "--interval", "0.1"], environment={**clean, "TERM": "dumb"})
+    check("TERM=dumb: lines instead", t.watch(5, lambda s: s.count("free of") >= 3), t.screen.text())
+    os.kill(t.pid, signal.SIGINT)
+    check("TERM=dumb: SIGINT ends it", t.end() == 130)
+    for term, colored in (("xterm-256color", True), ("dumb", False)):
+        t = Terminal([program, "--once"], environment={**clean, "TERM": term})
+        check(f"--once on TERM={term}", t.end() == 0 and any(cell[1] is not None for row in t.screen.cells for cell in row) == colored, t.screen.text())
     t = Terminal([program, "--interval", "0.1"], environment={**clean, "NO_COLOR": "1"})
     t.watch(5, lambda s: "PID USER" in s)
     check("screen: NO_COLOR", all(cell[1] is None for row in t.screen.cells for cell in row))
