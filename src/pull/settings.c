@@ -97,6 +97,8 @@ static pl_status read_endpoint(pl__settings *s, pl_error *e)
 pl_status pl__settings_read(pl__settings *s, pl_error *e)
 {
     *s = (pl__settings){.hub = {given("HF_HUB_CACHE"), given("HF_HOME"), given("XDG_CACHE_HOME"), given("HOME")}};
+    if (!s->hub.hf_hub_cache)
+        s->hub.hf_hub_cache = given("HUGGINGFACE_HUB_CACHE"); /* its older name */
     s->offline = is_true(given("HF_HUB_OFFLINE")) || is_true(given("TRANSFORMERS_OFFLINE"));
     if (!pl_hub_cache(&s->hub, s->cache, sizeof s->cache))
         return pl_fail(e, PL_USAGE, "no folder for the cache: set HF_HUB_CACHE, HF_HOME or HOME");

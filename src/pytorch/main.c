@@ -236,7 +236,9 @@ static pl_status answer(const pl_model *m, options *o, pl_error *e)
 
 static pl_status run(options *o, pl_error *e)
 {
-    pl_hub_env env = {getenv("HF_HUB_CACHE"), getenv("HF_HOME"), getenv("XDG_CACHE_HOME"), getenv("HOME")};
+    pl_hub_env env = {variable("HF_HUB_CACHE"), variable("HF_HOME"), variable("XDG_CACHE_HOME"), variable("HOME")};
+    if (!env.hf_hub_cache)
+        env.hf_hub_cache = variable("HUGGINGFACE_HUB_CACHE"); /* its older name */
     pl_model_choice choice = {.task = o->settings.train ? PL_TASK_CLASSIFY : PL_TASK_AUTO, .fresh_head = o->settings.train};
     char path[PATH_MAX];
     pl_folder *folder = NULL;

@@ -230,10 +230,10 @@ def names():
 
 def places():
     fresh()
-    for variable, folder in (("HF_HUB_CACHE", "a"), ("HF_HOME", "b"), ("XDG_CACHE_HOME", "c")):
+    for variable, folder in (("HF_HUB_CACHE", "a"), ("HF_HOME", "b"), ("XDG_CACHE_HOME", "c"), ("HUGGINGFACE_HUB_CACHE", "d")):
         at = os.path.join(scratch.name, "home", folder)
         r = pull("org/name", env={variable: at})
-        inside = {"a": "", "b": "/hub", "c": "/huggingface/hub"}[folder]
+        inside = {"a": "", "b": "/hub", "c": "/huggingface/hub", "d": ""}[folder]
         check(variable, r.returncode == 0 and os.path.exists(f"{at}{inside}/models--org--name/refs/main"), r.stderr)
 
 

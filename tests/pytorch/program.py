@@ -187,7 +187,19 @@ def table():
     check("a full stdout", r.returncode == 5 and r.stderr.startswith("plimsoll: standard output"), (r.returncode, r.stderr))
 
 
-for part in (usage, bad_input, figures, refusals, other_folders, table):
+def cache():
+    hub = os.path.join(scratch.name, "hub")
+    os.makedirs(hub + "/models--some--model/snapshots")
+    os.makedirs(hub + "/models--some--model/refs")
+    os.symlink(MODEL, hub + "/models--some--model/snapshots/0123abc")
+    with open(hub + "/models--some--model/refs/main", "w") as f:
+        f.write("0123abc")
+    for variables in ({"HF_HUB_CACHE": hub}, {"HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": hub}):
+        r = run("some/model", *GPU, "--for", "pytorch", env={**os.environ, **variables}, cwd=scratch.name)
+        check(f"ORG/NAME by {variables}", r.returncode == 0, r)
+
+
+for part in (usage, bad_input, figures, refusals, other_folders, table, cache):
     part()
 scratch.cleanup()
 sys.exit(1 if wrong else 0)
