@@ -4,6 +4,7 @@ messages, sizes, surroundings. One promise a check."""
 import json
 import os
 import select
+import shutil
 import signal
 import stat
 import subprocess
@@ -243,6 +244,21 @@ def places(test, folder, want, source):
     test.check("the default limit is told with its reason", b"iB" in plain.err and b"\x1b" not in plain.err, plain.err)
 
 
+def unseen(test, folder, want, source):
+    """An empty /proc, as in a bare chroot: what there is stays unknown, and a limit that is set is enough."""
+    here = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    if not shutil.which("unshare") or subprocess.run([*here, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        print("skipped: no name space of our own can be made here")
+        return
+    go = lambda *argv: subprocess.run([*here, test.args.plimsoll, *argv], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    run = go("classify", folder, "-i", source, "--logits", "--memory", "1GiB")
+    test.check("without /proc, with --memory", run.returncode == 0 and run.stdout == want and not run.stderr, run)
+    run = go("classify", folder, "-i", source)
+    test.check("without /proc and without --memory: exit 5 and says so", run.returncode == 5 and b"hint: --memory SIZE" in run.stderr, run)
+    run = go("train", folder, "--data", test.write("few.csv", "text,label\na ship,x\na sea,y\n"), "--dry-run", "--memory", "1GiB")
+    test.check("train without /proc, with --memory", run.returncode == 0 and b'"loss":' in run.stdout, run)
+
+
 def main():
     test = e2e.Test(__doc__)
     folder = test.folder("bert_cls3")
@@ -250,7 +266,8 @@ def main():
     want = test.run("classify", folder, "-i", source, "--logits").out
     test.check("the command works", want.count(b"\n") == len(TEXTS))
     for name, part in (("output", lambda: output(test, folder, want, source)), ("formats", lambda: formats(test, folder, want)), ("signals", lambda: signals(test, folder)),
-                       ("streaming", lambda: streaming(test, folder)), ("vanished", lambda: vanished(test)), ("messages", lambda: messages(test, folder)), ("places", lambda: places(test, folder, want, source))):
+                       ("streaming", lambda: streaming(test, folder)), ("vanished", lambda: vanished(test)), ("messages", lambda: messages(test, folder)), ("places", lambda: places(test, folder, want, source)),
+                       ("unseen", lambda: unseen(test, folder, want, source))):
         if test.wants(name):
             part()
     test.finish()
