@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,7 +130,7 @@ static int format_of(const char *path)
     size_t n = strlen(path);
     for (int i = FORMAT_JSONL; i <= FORMAT_TSV; i++) {
         size_t m = strlen(endings[i]);
-        if (n >= m && strcmp(path + n - m, endings[i]) == 0)
+        if (n >= m && strcasecmp(path + n - m, endings[i]) == 0)
             return i;
     }
     return FORMAT_TXT;

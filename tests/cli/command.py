@@ -167,7 +167,8 @@ def results():
     fine("200 lines of three numbers", want.code == 0 and [len(json.loads(x)["embedding"]) for x in want.out.splitlines()] == [3] * 200, want)
     equal("the same from standard input", go("embed", EMBED, "-i", "-", data=texts(200).encode()).out, want.out)
     equal("the same where nothing names the input", go("embed", EMBED, data=texts(200).encode()).out, want.out)
-    equal("the same as .jsonl", go("embed", EMBED, "-i", put("in.jsonl", "".join(json.dumps({"text": t}) + "\n" for t in texts(200).splitlines()))).out, want.out)
+    for name in ("in.jsonl", "IN.JSONL"):
+        equal(f"the same as {name}", go("embed", EMBED, "-i", put(name, "".join(json.dumps({"text": t}) + "\n" for t in texts(200).splitlines()))).out, want.out)
     equal("the same by -t", go("embed", EMBED, *(x for t in texts(5).splitlines() for x in ("-t", t))).out, b"".join(want.out.splitlines(True)[:5]))
     for n in (0, 3, 200, 300):
         equal(f"--skip {n}", go("embed", EMBED, "-i", source, "--skip", str(n)).out, b"".join(want.out.splitlines(True)[n:]))
