@@ -7,6 +7,8 @@ _plimsoll() {
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
         return
     fi
+    [ "$before" = = ] && before=${COMP_WORDS[COMP_CWORD-2]} # readline parts --option=value
+    [ "$word" = = ] && word=
     case $before in
     -i|--input) compopt -o default; return ;;
     --input-format) words="txt jsonl csv tsv" ;;

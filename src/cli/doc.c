@@ -157,7 +157,9 @@ static void print_bash(void)
     fputs("        words=\"", stdout);
     for (int verb = 0; verb < VERB_COUNT; verb++)
         printf("%s ", cli_verbs[verb].name);
-    puts("--help --version\"\n        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n        return\n    fi\n    case $before in");
+    puts("--help --version\"\n        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n        return\n    fi");
+    puts("    [ \"$before\" = = ] && before=${COMP_WORDS[COMP_CWORD-2]} # readline parts --option=value\n"
+         "    [ \"$word\" = = ] && word=\n    case $before in");
     for (int id = 0; id < OPT_COUNT; id++) {
         const cli_option_row *row = &cli_option_rows[id];
         if (!takes_value(row))

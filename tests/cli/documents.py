@@ -32,7 +32,8 @@ def complete(*words):
 
 if shutil.which("bash"):
     for words, want in ((("plimsoll", "cl"), ["classify"]), (("plimsoll", "embed", "--pool"), ["--pooling"]), (("plimsoll", "embed", "--pooling", "m"), ["mean", "max"]),
-                        (("plimsoll", "tokenize", "--top"), []), (("plimsoll", "help", "tok"), ["tokenize"]), (("plimsoll", "embed", "--memory", ""), [])):
+                        (("plimsoll", "tokenize", "--top"), []), (("plimsoll", "help", "tok"), ["tokenize"]), (("plimsoll", "embed", "--memory", ""), []),
+                        (("plimsoll", "embed", "--pooling", "=", "m"), ["mean", "max"]), (("plimsoll", "embed", "--format", "="), ["jsonl", "npy"])):
         got = complete(*words)
         if sorted(got) != sorted(want):
             faults.append(f"bash completes {' '.join(words)} to {got} instead of {want}")
