@@ -15,7 +15,7 @@
 
 static pl_status fail_open(const cli_output *o, int error, pl_error *e)
 {
-    bool wrong = error == ENOENT || error == ENOTDIR || error == EISDIR || error == ENAMETOOLONG || error == ELOOP;
+    bool wrong = error == ENOENT || error == ENOTDIR || error == EISDIR || error == ENAMETOOLONG || error == ELOOP || error == EBADF;
     return pl_fail(e, wrong ? PL_USAGE : PL_MACHINE, "%s: cannot be written: %s", o->name, strerror(error));
 }
 
@@ -43,16 +43,46 @@ static pl_status open_direct(cli_output *o, const char *path, pl_error *e)
     return PL_OK;
 }
 
+/* The descriptor of ours that a name stands for; -1 if it names a file. */
+static int own_descriptor(const char *name)
+{
+    static const char *const folders[] = {"/proc/self/fd/", "/dev/fd/"};
+    if (strcmp(name, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(name, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (size_t i = 0; i < PL_COUNT(folders); i++) {
+        const char *number = name + strlen(folders[i]);
+        if (strncmp(name, folders[i], strlen(folders[i])) != 0)
+            continue;
+        size_t digits = strspn(number, "0123456789");
+        if (digits > 0 && digits < 9 && !number[digits])
+            return (int)strtol(number, NULL, 10);
+    }
+    return -1;
+}
+
+/* What others write to it before and behind us stays: the file is neither opened anew, which would
+ * begin at its start, nor replaced. */
+static pl_status open_own(cli_output *o, int descriptor, pl_error *e)
+{
+    o->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (o->fd < 0)
+        return fail_open(o, errno, e);
+    examine(o);
+    return PL_OK;
+}
+
 /* ---- a regular file: FILE.partial, then FILE ---- */
 
-/* Follows links to the name that is to be replaced, which need not exist. */
-static pl_status find_target(cli_output *o, const char *path, pl_error *e)
+/* Follows links to the name that is to be replaced, which need not exist, or to a descriptor of ours. */
+static pl_status follow_links(cli_output *o, const char *path, char target[PATH_MAX], pl_error *e)
 {
-    char target[PATH_MAX], link[PATH_MAX];
-    if (strlen(path) >= sizeof target)
+    char link[PATH_MAX];
+    if (strlen(path) >= PATH_MAX)
         return fail_open(o, ENAMETOOLONG, e);
     strcpy(target, path);
-    for (int links = 0;; links++) {
+    for (int links = 0; own_descriptor(target) < 0; links++) {
         ssize_t n = readlink(target, link, sizeof link - 1);
         if (n < 0 && errno != EINVAL && errno != ENOENT)
             return fail_open(o, errno, e);
@@ -63,10 +93,15 @@ static pl_status find_target(cli_output *o, const char *path, pl_error *e)
         link[n] = '\0';
         char *slash = link[0] == '/' ? NULL : strrchr(target, '/');
         size_t folder = slash ? (size_t)(slash + 1 - target) : 0;
-        if (folder + (size_t)n >= sizeof target)
+        if (folder + (size_t)n >= PATH_MAX)
             return fail_open(o, ENAMETOOLONG, e);
         memcpy(target + folder, link, (size_t)n + 1);
     }
+    return PL_OK;
+}
+
+static pl_status name_files(cli_output *o, const char *target, pl_error *e)
+{
     static const char suffix[] = ".partial";
     size_t n = strlen(target) + 1;
     o->target = malloc(n);
@@ -137,27 +172,39 @@ static pl_status fail_no_seek(const cli_output *o, pl_error *e)
     return PL_USAGE;
 }
 
-pl_status cli_output_open(cli_output *o, const char *path, unsigned flags, char *buffer, size_t capacity, pl_error *e)
+/* A name: a descriptor of ours, a pipe or device, or a file to be replaced. */
+static pl_status open_named(cli_output *o, const char *path, unsigned flags, pl_error *e)
 {
-    bool seek = (flags & CLI_OUTPUT_SEEK) != 0;
-    *o = (cli_output){.name = path, .fd = STDOUT_FILENO, .buffer = buffer, .capacity = capacity};
-    if (!path) {
-        o->name = "standard output";
-        examine(o);
-        return seek && !o->seekable ? fail_no_seek(o, e) : PL_OK;
-    }
+    char target[PATH_MAX];
     struct stat st;
     bool there = stat(path, &st) == 0;
     if (there && S_ISDIR(st.st_mode))
         return pl_fail(e, PL_USAGE, "%s: is a folder, a file is needed", path);
-    if (there && seek && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+    pl_status status = follow_links(o, path, target, e);
+    if (status != PL_OK)
+        return status;
+    if (own_descriptor(target) >= 0)
+        return open_own(o, own_descriptor(target), e);
+    if (there && (flags & CLI_OUTPUT_SEEK) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
         return fail_no_seek(o, e); /* without waiting for a reader */
-    if (there && !S_ISREG(st.st_mode)) {
-        pl_status status = open_direct(o, path, e);
-        return status == PL_OK && seek && !o->seekable ? fail_no_seek(o, e) : status;
-    }
-    pl_status status = find_target(o, path, e);
+    if (there && !S_ISREG(st.st_mode))
+        return open_direct(o, path, e);
+    status = name_files(o, target, e);
     return status == PL_OK ? open_partial(o, there ? &st : NULL, (flags & CLI_OUTPUT_RESUME) != 0, e) : status;
+}
+
+pl_status cli_output_open(cli_output *o, const char *path, unsigned flags, char *buffer, size_t capacity, pl_error *e)
+{
+    bool standard = !path || strcmp(path, "-") == 0;
+    *o = (cli_output){.name = standard ? "standard output" : path, .fd = STDOUT_FILENO, .buffer = buffer, .capacity = capacity};
+    pl_status status = PL_OK;
+    if (!path)
+        examine(o);
+    else if (standard) /* a copy: results and statistics may both go there */
+        status = open_own(o, STDOUT_FILENO, e);
+    else
+        status = open_named(o, path, flags, e);
+    return status == PL_OK && (flags & CLI_OUTPUT_SEEK) && !o->seekable ? fail_no_seek(o, e) : status;
 }
 
 /* ---- going on ---- */

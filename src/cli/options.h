@@ -60,7 +60,7 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
     X(TEXT_PAIR, 0, "text-pair", TEXT, "TEXT", NULL, INPUT, OF_TEXT,                                                 \
       "the second text of a pair, for the -t before it")                                                             \
     X(TEXT_COLUMN, 0, "text-column", TEXT, "NAME", NULL, INPUT, OF_TEXT | OF_TRAIN,                                  \
-      "column or key of the texts; default the first that is there of text (text_pair), sentence1 sentence2, premise hypothesis, question sentence, sentence") \
+      "column or key of the texts; default text (and text_pair), in a table also sentence1 sentence2, premise hypothesis, question sentence, or sentence") \
     X(TEXT_PAIR_COLUMN, 0, "text-pair-column", TEXT, "NAME", NULL, INPUT, OF_TEXT | OF_TRAIN,                        \
       "column or key of the second texts")                                                                           \
     X(LABEL_COLUMN, 0, "label-column", TEXT, "NAME", NULL, INPUT, OF_CLASSIFY | OF_LEARN,                            \
@@ -72,7 +72,7 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
     X(EVAL, 0, "eval", FILE, "FILE", NULL, TRAIN, OF_LEARN,                                                          \
       "what to evaluate on after each epoch")                                                                        \
     X(OUTPUT, 'o', "output", FILE, "FILE", NULL, OUTPUT, OF_RESULT | OF_LEARN,                                       \
-      "write to FILE: beside it as FILE.partial, renamed when complete; default standard output. For train: the folder to write") \
+      "write to FILE: beside it as FILE.partial, renamed when complete; default standard output, as -. For train: the folder to write") \
     X(FORMAT, 0, "format", CHOICE, "FORMAT", "jsonl npy", OUTPUT, OF_EMBED | OF_PLAN,                                \
       "jsonl is {\"embedding\":[...]} a line, npy a float32 array of texts x dimension, which needs a seekable output") \
     X(POOLING, 0, "pooling", CHOICE, "HOW", "mean cls max last", OUTPUT, OF_EMBED | OF_PLAN,                         \
@@ -160,7 +160,7 @@ typedef enum cli_group { GROUP_INPUT, GROUP_OUTPUT, GROUP_LIMIT, GROUP_PLAN, GRO
     X(JSON, 0, "json", FLAG, NULL, NULL, REPORT, OF_PLAN | OF_EXPLAIN | OF_WATCH | OF_DEVICES,                       \
       "print JSON instead of text; sizes in bytes")                                                                  \
     X(STATS, 0, "stats", FILE, "FILE", NULL, REPORT, OF_RUN | OF_LEARN,                                              \
-      "write texts, tokens, seconds, planned and measured peak as JSON after the run")                               \
+      "write texts, tokens, seconds, planned and measured peak as JSON after the run; - is standard output")         \
     X(PROGRESS, 0, "progress", CHOICE, "WHEN", "auto always never", MESSAGE, OF_HERE | OF_PULL,                      \
       "show progress on standard error; auto where it is a terminal")                                                \
     X(QUIET, 'q', "quiet", FLAG, NULL, NULL, MESSAGE, OF_HERE | OF_PULL, "nothing on standard error but errors")     \

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <math.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- texts in ---- */
@@ -111,6 +112,8 @@ static pl_status open_outputs(cli_run *run, char *memory, pl_error *e)
     }
     if (status == PL_OK && !run->output.regular)
         run->input.watched = run->output.fd;
+    if (status == PL_OK && cli_given(o, OPT_STATS) && run->output.replaces && strcmp(o->values[OPT_OUTPUT].text, o->values[OPT_STATS].text) == 0)
+        return pl_fail(e, PL_USAGE, "-o and --stats: both name %s, which only one of them can be", run->output.name);
     if (status == PL_OK && cli_given(o, OPT_STATS))
         status = cli_output_open(&run->stats, o->values[OPT_STATS].text, 0, memory, CLI_OUTPUT_BYTES, e); /* written when the results are */
     return status;
@@ -263,7 +266,7 @@ void cli_keep_finished(cli_output *o, pl_status status, uint64_t base, uint64_t 
         pl_hint(e, "the first %llu results are kept in %s, --skip %llu goes on", (u)base + (u)delivered, o->partial, (u)base + (u)delivered);
     else if (stays)
         pl_hint(e, "%llu results behind the first %llu are kept in %s", (u)delivered, (u)passed, o->partial);
-    else if (!o->replaces && status == PL_STOPPED)
+    else if (!o->replaces && status == PL_STOPPED && passed + delivered > 0)
         pl_hint(e, "--skip %llu goes on", (u)passed + (u)delivered);
 }
 

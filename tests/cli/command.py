@@ -254,6 +254,32 @@ def files():
     run = to(path("out", "big"), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
     kept = get("out/big.partial")
     fine("a file size limit: exit 5, whole lines are kept and named", run.code == 5 and kept and want.startswith(kept) and kept.endswith(b"\n") and b"big.partial" in run.err and get("out/big") is None, run)
+    for name in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", path("out", "own")):
+        if name == path("out", "own"):
+            os.symlink("/dev/stdout", name)
+        with open(path("out", "all"), "wb") as all_of_it:
+            all_of_it.write(b"before\n")
+            all_of_it.flush()
+            run = go("embed", EMBED, "-i", source, "-o", name, "--stats", name, stdout=all_of_it, cwd=path("out"))
+            all_of_it.seek(0, os.SEEK_END)
+            all_of_it.write(b"behind\n")
+        whole = get("out/all")
+        stats = whole[len(b"before\n" + want):-len(b"behind\n")]
+        fine(f"-o {name}: standard output as it is, what others write there stays", run.code == 0 and whole.startswith(b"before\n" + want + b"{") and whole.endswith(b"}\nbehind\n") and json.loads(stats)["texts"] == 100 and get("out/-") is None, (run, whole[:200]))
+    with open(path("out", "messages"), "wb") as messages:
+        run = go("embed", EMBED, "-i", source, "-v", "--stats", "/dev/stderr", stderr=messages)
+    fine("--stats /dev/stderr: messages stay", run.code == 0 and b"memory: " in get("out/messages") and b'{"texts":100' in get("out/messages"), get("out/messages"))
+    fine("-o /dev/stdout: a socket too", sockets(lambda end: to("/dev/stdout", stdout=end)) == want)
+    refused("-o: a descriptor that is not open", to("/dev/fd/77"), 2, b"/dev/fd/77")
+    refused("-o and --stats: the same file", to(path("out", "twice"), "--stats", path("out", "twice")), 2, b"--stats")
+    fine("the same file: nothing is left", get("out/twice") is None and get("out/twice.partial") is None)
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    for argv in (["help"], ["help", "embed"], ["--version"], ["plan", EMBED]):
+        with open(path("out", "small"), "wb") as f:
+            f.write(b"x" * 90)
+            f.flush()
+            run = go(*argv, stdout=f, preexec_fn=small)
+        fine(f"{argv[0]}: a file size limit is a failure of the machine", run.code == 5 and b"standard output" in run.err, run)
     fifo = path("out", "fifo")
     os.mkfifo(fifo)
     got = []
