@@ -8,7 +8,8 @@ typedef struct cli_voice {
     bool quiet, verbose;
     bool color;    /* on standard error */
     bool terminal; /* standard error is one that knows escape sequences: not with TERM=dumb */
-    bool progress;
+    bool progress; /* lines, where it is no such terminal */
+    bool insists;  /* it was asked for, so that a short run shows it too */
 } cli_voice;
 
 typedef struct cli_call {

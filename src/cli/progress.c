@@ -82,6 +82,8 @@ void cli_progress_tick(cli_progress *p, const cli_input *in, uint64_t given, uin
 void cli_progress_end(cli_progress *p, const cli_input *in, uint64_t given, uint64_t done, uint64_t tokens)
 {
     /* A run too short for a bar needs no summary on a terminal; one that was asked for it always has it. */
-    if (p->voice->progress && (p->line_open || !p->voice->terminal))
-        show(p, in, given, done, tokens, cli_seconds(), true);
+    double now = cli_seconds();
+    bool due = p->voice->terminal ? p->line_open : p->voice->insists || now - p->started > patience;
+    if (p->voice->progress && due)
+        show(p, in, given, done, tokens, now, true);
 }

@@ -207,7 +207,7 @@ static pl_status run(training *t, pl_error *e)
     pl_status status = pl_trainer_run(t->learn.trainer, take_event, t, e);
     cli_requests_end();
     cli_signals_end();
-    if (t->call->voice.progress && status == PL_OK && t->line_open)
+    if (t->call->voice.progress && status == PL_OK && (t->line_open || !t->call->voice.terminal))
         show(t, cli_seconds());
     clear_line(t);
     if (status == PL_OK)

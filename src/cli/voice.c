@@ -29,10 +29,12 @@ static int choice(const cli_options *o, cli_option_id id) { return cli_given(o, 
 cli_voice cli_voice_make(const cli_options *o)
 {
     cli_voice voice = {.quiet = cli_given(o, OPT_QUIET), .verbose = cli_given(o, OPT_VERBOSE)};
-    voice.terminal = isatty(STDERR_FILENO) == 1 && !dumb_terminal();
+    bool watched = isatty(STDERR_FILENO) == 1;
+    voice.terminal = watched && !dumb_terminal();
     int color = choice(o, OPT_COLOR), progress = choice(o, OPT_PROGRESS);
     voice.color = color == ALWAYS || (color == AUTO && voice.terminal && !set("NO_COLOR"));
-    voice.progress = !voice.quiet && (progress == ALWAYS || (progress == AUTO && voice.terminal));
+    voice.progress = !voice.quiet && (progress == ALWAYS || (progress == AUTO && watched));
+    voice.insists = progress == ALWAYS;
     return voice;
 }
 

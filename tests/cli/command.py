@@ -602,9 +602,9 @@ def terminal():
     run = end(p)
     os.close(master)
     fine("a bar with rate and time left on a terminal", run.code == 0 and b"left" in seen and b"texts" in seen and b"\r" in seen and seen.rstrip(b"\r\n").split(b"\r")[-1].find(b"300 texts") >= 0, seen[-300:])
-    silent, loud = (on_terminal("embed", EMBED + ",window=8,wait_ms=40", "-i", path("more.txt"), *more, TERM="dumb") for more in ([], ["--progress", "always"]))
-    fine("TERM=dumb: nothing that moves", silent.code == 0 and not re.search(rb"[\x1b]|\r(?!\n)|texts", silent.err) and b"memory: " in silent.err, silent)
-    fine("TERM=dumb --progress always: whole lines", loud.code == 0 and b"300 texts" in loud.err and not re.search(rb"[\x1b]|\r(?!\n)", loud.err), loud)
+    for wait, more, shown in ((40, [], True), (0, [], False), (0, ["--progress", "always"], True), (40, ["--progress", "never"], False)):
+        run = on_terminal("embed", EMBED + f",window=8,wait_ms={wait}", "-i", path("more.txt"), *more, TERM="dumb")
+        fine(f"TERM=dumb {more}, {wait} ms a window: whole lines, if any", run.code == 0 and not re.search(rb"[\x1b]|\r(?!\n)", run.err) and (b"300 texts" in run.err) == shown, run)
 
 
 @part
