@@ -164,6 +164,12 @@ static void put_added(writer *w, const pl__node *token, const char *content, siz
 
 /* ---- special tokens ---- */
 
+static bool is_true(const pl__node *config, const char *key, bool fallback)
+{
+    const pl__node *node = pl__tree_get(config, key);
+    return node && (node->kind == PL_JSON_TRUE || node->kind == PL_JSON_FALSE) ? node->kind == PL_JSON_TRUE : fallback;
+}
+
 typedef struct roles {
     const char *text[ROLES];
     size_t n[ROLES];
@@ -180,17 +186,69 @@ static void find_roles(const recipe *how, const pl__node *config, roles *r)
     }
 }
 
-static bool is_listed(const pl__node *list, const char *text, size_t n)
+/* The tokens that files list by id: added_tokens_decoder of the configuration, {"id": token}, or the
+ * older added_tokens.json, {"content": id}. */
+typedef struct listing {
+    const pl__node *by_id, *by_content; /* NULL: none; never both */
+} listing;
+
+static bool is_listed(const listing *list, const char *text, size_t n)
 {
-    for (const pl__node *t = list ? list->child : NULL; t; t = t->next) {
+    for (const pl__node *t = list->by_id ? list->by_id->child : NULL; t; t = t->next) {
         const pl__node *content = content_of(t);
         if (content && content->bytes == n && memcmp(content->text, text, n) == 0)
             return true;
     }
+    for (const pl__node *t = list->by_content ? list->by_content->child : NULL; t; t = t->next)
+        if (t->key_bytes == n && memcmp(t->key, text, n) == 0)
+            return true;
     return false;
 }
 
-static void write_extra(writer *w, const pl__node *listed, const pl__node *extra)
+static bool is_role(const roles *r, const char *text, size_t n)
+{
+    for (int i = 0; i < ROLES; i++)
+        if (r->text[i] && r->n[i] == n && memcmp(r->text[i], text, n) == 0)
+            return true;
+    return false;
+}
+
+/* One content may have two roles; with other flags it is said twice, and the later holds. */
+static bool is_same_role(const roles *r, int a, int b)
+{
+    static const char *const flags[] = {"single_word", "lstrip", "rstrip", "normalized"};
+    if (!r->text[b] || r->n[a] != r->n[b] || memcmp(r->text[a], r->text[b], r->n[a]) != 0)
+        return false;
+    bool object = r->node[a] && r->node[a]->kind == PL_JSON_OBJECT, other = r->node[b] && r->node[b]->kind == PL_JSON_OBJECT;
+    for (size_t i = 0; object && other && i < PL_COUNT(flags); i++)
+        if (is_true(r->node[a], flags[i], false) != is_true(r->node[b], flags[i], false))
+            return false;
+    return object == other;
+}
+
+/* By ascending id; of one id the last. */
+static pl_status write_listed(pl__load *l, writer *w, const char *folder, const pl__node *list, const roles *r)
+{
+    for (uint64_t from = 0;;) {
+        const pl__node *next = NULL;
+        uint64_t least = UINT64_MAX, id = 0;
+        for (const pl__node *t = list ? list->child : NULL; t; t = t->next) {
+            if (!pl__tree_number(t, UINT32_MAX, &id))
+                return pl_fail(l->e, PL_BAD_INPUT, "%s: added_tokens.json: \"%.200s\" has no id, a whole number would be right", folder, t->key);
+            if (id >= from && id <= least) {
+                least = id;
+                next = t;
+            }
+        }
+        if (!next || w->full)
+            return PL_OK;
+        bool special = is_role(r, next->key, next->key_bytes);
+        put_added(w, NULL, next->key, next->key_bytes, false, !special, special);
+        from = least + 1;
+    }
+}
+
+static void write_extra(writer *w, const listing *listed, const pl__node *extra)
 {
     for (const pl__node *t = extra && extra->kind == PL_JSON_ARRAY ? extra->child : NULL; t; t = t->next) {
         const pl__node *content = content_of(t);
@@ -201,11 +259,13 @@ static void write_extra(writer *w, const pl__node *listed, const pl__node *extra
 
 /* Tokens that the configuration lists by id come first, then those of the roles, then the additional
  * ones. What is said twice is taken once by the reader. */
-static void write_added(writer *w, const recipe *how, const pl__node *config, const roles *r)
+static pl_status write_added(pl__load *l, writer *w, const char *folder, const recipe *how, const pl__node *config, const listing *listed, const roles *r)
 {
-    const pl__node *listed = pl__tree_get(config, "added_tokens_decoder");
     put(w, "\"added_tokens\":[");
-    for (const pl__node *t = listed ? listed->child : NULL; t; t = t->next) {
+    pl_status status = write_listed(l, w, folder, listed->by_content, r);
+    if (status)
+        return status;
+    for (const pl__node *t = listed->by_id ? listed->by_id->child : NULL; t; t = t->next) {
         const pl__node *content = content_of(t), *special = pl__tree_get(t, "special");
         bool is_special = special && special->kind == PL_JSON_TRUE;
         if (content)
@@ -214,13 +274,14 @@ static void write_added(writer *w, const recipe *how, const pl__node *config, co
     for (int i = 0; i < ROLES; i++) {
         bool there = !r->text[i] || is_listed(listed, r->text[i], r->n[i]);
         for (int j = 0; j < i; j++)
-            there |= r->text[i] && r->text[j] && r->n[i] == r->n[j] && memcmp(r->text[i], r->text[j], r->n[i]) == 0;
+            there |= r->text[i] && is_same_role(r, i, j);
         if (!there)
             put_added(w, r->node[i] && r->node[i]->kind == PL_JSON_OBJECT ? r->node[i] : NULL, r->text[i], r->n[i], how->mpnet && i == MASK, how->mpnet, true);
     }
     write_extra(w, listed, pl__tree_get(config, "additional_special_tokens"));
     write_extra(w, listed, pl__tree_get(config, "extra_special_tokens"));
     put(w, "]");
+    return PL_OK;
 }
 
 static pl_status write_post(pl__load *l, writer *w, const char *folder, const recipe *how, const pl__node *config, const roles *r)
@@ -245,12 +306,6 @@ static pl_status write_post(pl__load *l, writer *w, const char *folder, const re
             prefix && prefix->kind == PL_JSON_TRUE ? "true" : "false");
     put(w, "}");
     return PL_OK;
-}
-
-static bool is_true(const pl__node *config, const char *key, bool fallback)
-{
-    const pl__node *node = pl__tree_get(config, key);
-    return node && (node->kind == PL_JSON_TRUE || node->kind == PL_JSON_FALSE) ? node->kind == PL_JSON_TRUE : fallback;
 }
 
 static void write_stages(writer *w, const recipe *how, const pl__node *config)
@@ -347,20 +402,47 @@ static pl_status read_written(pl__load *l, const writer *w)
     return status;
 }
 
-static pl_status put_together(pl__load *l, const char *folder, const recipe *how, const pl__node *config, const char *merges)
+/* A configuration of before tokens were listed in it has two files beside it; what the first of them
+ * says of a key goes before what the configuration says. */
+static pl_status read_older(pl__load *l, const char *folder, pl__node **config, listing *listed)
+{
+    char path[PATH_BYTES];
+    pl__node *map = NULL, *added = NULL;
+    *listed = (listing){.by_id = pl__tree_get(*config, "added_tokens_decoder")};
+    if (listed->by_id)
+        return PL_OK;
+    pl_status status = read_tree(l, folder, "special_tokens_map.json", path, &map);
+    if (!status)
+        status = read_tree(l, folder, "added_tokens.json", path, &added);
+    listed->by_content = added;
+    pl__node **end = map ? &map->child : NULL;
+    while (end && *end)
+        end = &(*end)->next;
+    if (end && *config)
+        *end = (*config)->child;
+    if (map)
+        *config = map;
+    return status;
+}
+
+static pl_status put_together(pl__load *l, const char *folder, const recipe *how, pl__node *config, const char *merges)
 {
     roles r;
+    listing listed;
     writer w = {.text = pl_region_take(&l->scratch, JSON_BYTES)};
     if (!w.text)
         return pl__load_no_memory(l);
+    pl_status status = read_older(l, folder, &config, &listed);
+    if (status)
+        return status;
     find_roles(how, config, &r);
     l->t->model.kind = how->bpe ? PL__BPE : PL__WORDPIECE;
-    pl_status status = how->bpe ? pl__load_vocab_file(l) : read_lines(l);
+    status = how->bpe ? pl__load_vocab_file(l) : read_lines(l);
     if (status)
         return status;
     put(&w, "{");
-    write_added(&w, how, config, &r);
-    if (how->post)
+    status = write_added(l, &w, folder, how, config, &listed, &r);
+    if (!status && how->post)
         status = write_post(l, &w, folder, how, config, &r);
     write_stages(&w, how, config);
     write_model(&w, how, &r);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -164,6 +165,70 @@ static void wants_some_tokenizer(void **state)
     assert_non_null(strstr(e.text, "vocab.txt: line 3: is not UTF-8"));
 }
 
+static void put_beside(const char *folder, const char *file, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    FILE *f = text ? fopen(path, "wb") : NULL;
+    if (!text) {
+        unlink(path);
+        return;
+    }
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* What the `transformers` library makes of the two files of before tokens were listed in the
+ * configuration, and of roles that say one token with different flags. */
+static void reads_the_older_files(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"};
+#define MAP "{'cls_token':'<s>','sep_token':{'content':'</s>','lstrip':true,'rstrip':false,'single_word':false,'normalized':false},'pad_token':'<pad>'}"
+#define BESIDE "{'<n2>':10,'<n1>':9,'<pad>':11}"
+    static const struct {
+        const char *files[3], *text, *error;
+        size_t count;
+        uint32_t tokens[8][3]; /* id, start, end */
+    } cases[] = {
+        {{NULL, MAP, BESIDE}, "ab<N1>b<n2>", NULL, 7, {{5, 0, 0}, {7, 0, 1}, {8, 1, 2}, {9, 2, 6}, {1, 6, 7}, {10, 7, 11}, {6, 0, 0}}},
+        {{"{'sep_token':'[SEP]'}", MAP, BESIDE}, "a  </s><pad>", NULL, 5, {{5, 0, 0}, {7, 0, 1}, {6, 1, 7}, {11, 7, 12}, {6, 0, 0}}},
+        {{"{'added_tokens_decoder':{}}", MAP, BESIDE}, "a", NULL, 3, {{2, 0, 0}, {7, 0, 1}, {3, 0, 0}}},
+        {{"{'bos_token':{'content':'[CLS]','rstrip':true}}", NULL, NULL}, "[CLS]  a", NULL, 4, {{2, 0, 0}, {2, 0, 5}, {7, 7, 8}, {3, 0, 0}}},
+        {{"{'mask_token':{'content':'[CLS]','rstrip':true}}", NULL, NULL}, "[CLS]  a", NULL, 4, {{2, 0, 0}, {2, 0, 7}, {7, 7, 8}, {3, 0, 0}}},
+        {{NULL, NULL, "{'<n2>':-1}"}, "a", "added_tokens.json: \"<n2>\" has no id", 0, {{0}}},
+        {{NULL, NULL, "['<n2>']"}, "a", "added_tokens.json: line 1", 0, {{0}}},
+        {{NULL, "{'cls_token':", NULL}, "a", "special_tokens_map.json: line 1", 0, {{0}}},
+    };
+    for (size_t i = 0; i < PL_COUNT(cases); i++) {
+        const char *folder = scratch_folder("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n<s>\n</s>\na\n##b\n");
+        for (size_t j = 0; j < PL_COUNT(names); j++)
+            put_beside(folder, names[j], cases[i].files[j] ? json_of(cases[i].files[j]) : NULL);
+        pl_tokenizer *t;
+        pl_error e;
+        pl_status status = pl_tokenizer_open(folder, NULL, &t, &e);
+        for (size_t j = 0; j < PL_COUNT(names); j++)
+            put_beside(folder, names[j], NULL);
+        if (cases[i].error) {
+            assert_int_equal(status, PL_BAD_INPUT);
+            assert_non_null(strstr(e.text, cases[i].error));
+            continue;
+        }
+        assert_int_equal(status, PL_OK);
+        bench b;
+        bench_init(&b, t, 64, 16);
+        assert_int_equal(bench_encode(&b, (pl_text_view){cases[i].text, strlen(cases[i].text), false}, NULL, 16, &e), PL_OK);
+        assert_int_equal(b.out.count, cases[i].count);
+        for (size_t j = 0; j < cases[i].count; j++) {
+            assert_int_equal(b.out.ids[j], cases[i].tokens[j][0]);
+            assert_int_equal(b.out.offsets[j][0], cases[i].tokens[j][1]);
+            assert_int_equal(b.out.offsets[j][1], cases[i].tokens[j][2]);
+        }
+        bench_free(&b);
+    }
+}
+
 static void path_of(const char *name, char path[512]) { snprintf(path, 512, PL_SOURCE_DIR "/tests/golden/tokenizer/%s", name); }
 
 static void counts_its_memory(void **state)
@@ -279,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(wants_some_tokenizer),
+        cmocka_unit_test(reads_the_older_files),
         cmocka_unit_test(counts_its_memory),
         cmocka_unit_test(survives_each_failing_take),
         cmocka_unit_test(misses_the_unknown_token_by_name),
