@@ -20,7 +20,7 @@ typedef struct recipe {
     const char *models;        /* model_type of config.json */
     bool bpe;                  /* vocab.json and merges.txt, else vocab.txt */
     const char *tokens[ROLES]; /* by default; NULL: none */
-    bool mpnet;                /* its tokens are looked for in normalised text, and its mask takes the blank before it */
+    bool mpnet;                /* its mask takes the blank before it */
     bool roberta, post;        /* roberta: two separators between the texts; post: anything is added at all */
 } recipe;
 
@@ -276,7 +276,7 @@ static pl_status write_added(pl__load *l, writer *w, const char *folder, const r
         for (int j = 0; j < i; j++)
             there |= r->text[i] && is_same_role(r, i, j);
         if (!there)
-            put_added(w, r->node[i] && r->node[i]->kind == PL_JSON_OBJECT ? r->node[i] : NULL, r->text[i], r->n[i], how->mpnet && i == MASK, how->mpnet, true);
+            put_added(w, r->node[i] && r->node[i]->kind == PL_JSON_OBJECT ? r->node[i] : NULL, r->text[i], r->n[i], how->mpnet && i == MASK, false, true);
     }
     write_extra(w, listed, pl__tree_get(config, "additional_special_tokens"));
     write_extra(w, listed, pl__tree_get(config, "extra_special_tokens"));

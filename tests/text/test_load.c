@@ -197,6 +197,8 @@ static void reads_the_older_files(void **state)
         {{"{'added_tokens_decoder':{}}", MAP, BESIDE}, "a", NULL, 3, {{2, 0, 0}, {7, 0, 1}, {3, 0, 0}}},
         {{"{'bos_token':{'content':'[CLS]','rstrip':true}}", NULL, NULL}, "[CLS]  a", NULL, 4, {{2, 0, 0}, {2, 0, 5}, {7, 7, 8}, {3, 0, 0}}},
         {{"{'mask_token':{'content':'[CLS]','rstrip':true}}", NULL, NULL}, "[CLS]  a", NULL, 4, {{2, 0, 0}, {2, 0, 7}, {7, 7, 8}, {3, 0, 0}}},
+        {{"{'tokenizer_class':'MPNetTokenizer'}", NULL, NULL}, "<S>a  <mask>", NULL, 7,
+            {{5, 0, 0}, {1, 0, 1}, {1, 1, 2}, {1, 2, 3}, {7, 3, 4}, {10, 6, 12}, {6, 0, 0}}},
         {{NULL, NULL, "{'<n2>':-1}"}, "a", "added_tokens.json: \"<n2>\" has no id", 0, {{0}}},
         {{NULL, NULL, "['<n2>']"}, "a", "added_tokens.json: line 1", 0, {{0}}},
         {{NULL, "{'cls_token':", NULL}, "a", "special_tokens_map.json: line 1", 0, {{0}}},
