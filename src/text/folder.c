@@ -25,9 +25,10 @@ typedef struct recipe {
 } recipe;
 
 static const recipe recipes[] = {
-    {" Bert DistilBert Electra ConvBert MobileBert SqueezeBert LayoutLM Funnel Lxmert Retribert ",
+    {" Bert DistilBert Electra ConvBert MobileBert SqueezeBert LayoutLM Lxmert Retribert ",
         " bert distilbert electra convbert mobilebert squeezebert layoutlm nomic_bert ", false, {NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"},
         false, false, true},
+    {" Funnel ", " funnel ", false, {"<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"}, false, false, true},
     {" MPNet ", " mpnet ", false, {"<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"}, true, true, true},
     {" Roberta Longformer Bart LED ", " roberta longformer bart led ", true, {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"}, false, true, true},
     {" GPT2 ", " gpt2 gpt_neo gptj ", true, {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL, NULL, NULL, NULL}, false, false, false},

@@ -199,6 +199,7 @@ static void reads_the_older_files(void **state)
         {{"{'mask_token':{'content':'[CLS]','rstrip':true}}", NULL, NULL}, "[CLS]  a", NULL, 4, {{2, 0, 0}, {2, 0, 7}, {7, 7, 8}, {3, 0, 0}}},
         {{"{'tokenizer_class':'MPNetTokenizer'}", NULL, NULL}, "<S>a  <mask>", NULL, 7,
             {{5, 0, 0}, {1, 0, 1}, {1, 1, 2}, {1, 2, 3}, {7, 3, 4}, {10, 6, 12}, {6, 0, 0}}},
+        {{"{'tokenizer_class':'FunnelTokenizer'}", NULL, NULL}, "a", "the vocabulary has no \"<cls>\"", 0, {{0}}},
         {{NULL, NULL, "{'<n2>':-1}"}, "a", "added_tokens.json: \"<n2>\" has no id", 0, {{0}}},
         {{NULL, NULL, "['<n2>']"}, "a", "added_tokens.json: line 1", 0, {{0}}},
         {{NULL, "{'cls_token':", NULL}, "a", "special_tokens_map.json: line 1", 0, {{0}}},
