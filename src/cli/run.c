@@ -190,36 +190,49 @@ static pl_status make_plan(cli_run *run, pl_error *e)
     return status;
 }
 
-/* The system gives less than the limit that was asked for: once more with what there is, if that
- * makes a smaller plan. A saved plan is run as it is or not at all. */
-static pl_status open_session(cli_run *run, pl_error *e)
+/* A plan within what there is now takes the place of the present one if it is smaller. Where none fits, `e`,
+ * which says why the present one could not be opened, gets what would be needed. */
+static bool plan_again(cli_run *run, pl_error *e)
 {
     cli_job *job = &run->job;
-    pl_status status = pl_open(job->plan, &run->session, e);
-    bool scarce = status == PL_MACHINE || status == PL_NO_FIT;
-    if (!scarce || job->options.memory == 0 || cli_given(&run->call->options, OPT_PLAN))
-        return status;
     uint64_t wanted = pl_plan_peak(job->plan), asked = job->options.memory;
     size_t text_bytes = pl_plan_text_bytes(job->plan);
     (void)text_bytes;
     pl_error why;
-    job->options.memory = 0;
     pl_plan *first = job->plan;
     job->plan = NULL;
-    bool less = cli_job_plan(job, &why) == PL_OK && pl_plan_fits(job->plan) && pl_plan_peak(job->plan) < wanted;
-    assert(!less || pl_plan_text_bytes(job->plan) == text_bytes); /* the buffers are taken already; the limit has no part in it */
+    job->options.memory = 0;
+    bool made = cli_job_plan(job, &why) == PL_OK, fits = made && pl_plan_fits(job->plan);
     job->options.memory = asked;
-    if (!less) {
-        cli_job_end(job);
-        job->plan = first;
-        return status;
-    }
     char had[32], has[32];
+    if (!fits || pl_plan_peak(job->plan) >= wanted) {
+        if (made && !fits)
+            pl_hint(e, "the smallest that works needs %s", pl_bytes_text(pl_plan_floor(job->plan), has));
+        pl_plan_free(job->plan);
+        job->plan = first;
+        return false;
+    }
+    assert(pl_plan_text_bytes(job->plan) == text_bytes); /* the buffers are taken already; the limit has no part in it */
     cli_say(&run->call->voice, "memory: %s is not there now, going on with %s (%s)", pl_bytes_text(wanted, had), pl_bytes_text(pl_plan_peak(job->plan), has),
         pl_plan_limit_reason(job->plan));
     pl_plan_free(first);
-    pl_error_clear(e);
-    return pl_open(job->plan, &run->session, e);
+    return true;
+}
+
+/* The system gives less than was asked for, or less than it had when the plan was made: jobs that start
+ * together each plan with all of it. Each turn's plan is smaller than the one before. A saved plan is run
+ * as it is or not at all. */
+static pl_status open_session(cli_run *run, pl_error *e)
+{
+    enum { TURNS = 16 };
+    pl_status status = pl_open(run->job.plan, &run->session, e);
+    for (int turn = 0; turn < TURNS && (status == PL_MACHINE || status == PL_NO_FIT); turn++) {
+        if (cli_given(&run->call->options, OPT_PLAN) || !plan_again(run, e))
+            break;
+        pl_error_clear(e);
+        status = pl_open(run->job.plan, &run->session, e);
+    }
+    return status;
 }
 
 static pl_status prepare(cli_run *run, pl_error *e)

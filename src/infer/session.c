@@ -118,18 +118,25 @@ pl_status pl_open(const pl_plan *plan, pl_session **out, pl_error *e)
         return pl_plan_refusal(plan, e);
     pl_os_view view = {"/proc", "/sys", plan->runtime_folder};
     uint64_t foreign = 0;
-    pl_status s = check_machine(plan, &view, &foreign, e);
+    pl_promise *promise = NULL;
     pl_session *x = NULL;
+    int turn = pl_promise_turn(&view);
+    pl_status s = check_machine(plan, &view, &foreign, e);
+    if (!s)
+        pl_promise_make(&view, plan->peak, &promise);
+    pl_promise_turn_end(turn);
     if (!s)
         s = map_all(plan, &x, e);
-    if (s || !x)
+    if (s || !x) {
+        pl_promise_end(promise);
         return s;
+    }
     lay_out_window(x);
     x->view = view;
     x->foreign = foreign;
+    x->promise = promise;
     char *arena = pl__arena_of(x, plan->knobs.huge);
     pl_os_advise_huge(arena, plan->sizes.back, plan->knobs.huge);
-    pl_promise_make(&view, plan->peak, &x->promise);
     x->drop_behind = wants_drop_behind(plan, &view);
     s = pl_team_start(x->front + plan->sizes.front - plan->sizes.team, plan->request.threads + 1, PL__STACK_BYTES, &x->team, e);
     if (s == PL_MACHINE) /* fewer threads would do */

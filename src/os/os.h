@@ -65,6 +65,10 @@ typedef struct pl_promise pl_promise;
 void pl_promise_make(const pl_os_view *view, uint64_t planned_peak, pl_promise **out);
 void pl_promise_change(pl_promise *p, uint64_t planned_peak);
 void pl_promise_end(pl_promise *p);
+/* From looking at what is left until what of it will be taken is published, one job at a time: between the
+ * two calls. Never waits long; what the first returns goes to the second. */
+int pl_promise_turn(const pl_os_view *view);
+void pl_promise_turn_end(int turn);
 
 /* ---- memory of a process, from /proc/PID/status ---- */
 typedef struct pl_process_memory {

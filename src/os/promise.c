@@ -154,6 +154,21 @@ static bool find_place(const pl_promise *p, off_t *at, record *out, bool *mine)
     return free_place < RECORDS_MOST || i < RECORDS_MOST;
 }
 
+/* A lock on the folder, beside the ledger's own, which looking and publishing take for themselves. */
+int pl_promise_turn(const pl_os_view *view)
+{
+    int fd = view->runtime ? open(view->runtime, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0)
+        lock(fd, LOCK_EX);
+    return fd;
+}
+
+void pl_promise_turn_end(int turn)
+{
+    if (turn >= 0)
+        close(turn);
+}
+
 /* Several sessions of one process share its record, so each adds and takes only its own part. */
 static bool publish(pl_promise *p, uint64_t planned)
 {

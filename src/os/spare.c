@@ -80,6 +80,8 @@ pl_status pl_os_spare(const pl_os_view *view, pl_spare *out, pl_error *e)
     pl__lines scratch;
     const char *rlimit_name;
     bool known = pl__machine_read(view, -1, &scratch, &machine);
+    /* before what is in use: what others touch meanwhile is then counted twice, not left out */
+    uint64_t promised = pl__promised_by_others(view, machine.total);
     pl__least group;
     pl__least_begin(&group);
     pl__least_by_path(view, 0, &scratch, &group);
@@ -94,7 +96,7 @@ pl_status pl_os_spare(const pl_os_view *view, pl_spare *out, pl_error *e)
         return PL_MACHINE;
     }
     if (shared != UINT64_MAX) {
-        out->promised = pl__promised_by_others(view, machine.total);
+        out->promised = promised;
         out->reserve = shared / RESERVE_PART < reserve_most ? shared / RESERVE_PART : reserve_most;
         shared = less(less(shared, out->reserve), out->promised);
     }

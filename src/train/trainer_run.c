@@ -345,7 +345,6 @@ static pl_status open_step(pl_trainer *t, pl_error *e)
     if (!watch)
         return pl_fail_no_memory(e, watch_bytes, "the training");
     t->watch = pl_os_watch_open(&t->view, watch, watch_bytes);
-    pl_promise_make(&t->view, t->plan.peak, &t->promise);
     pl_governor_init(&t->governor, t->limit, t->plan.floor);
     atomic_store(&t->shown_limit, t->limit);
     atomic_store(&t->shown_peak, t->plan.peak);
@@ -427,7 +426,11 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
     t->view = (pl_os_view){"/proc", "/sys", t->options.environment ? t->options.environment->runtime_folder : NULL};
     note_data(t);
     bool resumed, finished;
+    int turn = pl_promise_turn(&t->view);
     pl_status s = check_machine(t, e);
+    if (!s)
+        pl_promise_make(&t->view, t->plan.peak, &t->promise);
+    pl_promise_turn_end(turn);
     if (!s)
         s = look_back(t, &resumed, &finished, e);
     if (!s)

@@ -578,6 +578,10 @@ def quiet():
     fine("--progress always shows some", b"20 texts" in go("embed", EMBED, "-i", source, "--progress", "always").err)
     run = go("embed", EMBED + ",fail=big", "-i", source, "--memory", "512MiB")
     fine("less memory than was asked for: says so and runs", run.code == 0 and b"is not there now" in run.err and run.out == go("embed", EMBED, "-i", source).out, run)
+    for limit in ([], ["--memory", "512MiB"]):
+        run = go("embed", EMBED + ",fail=busy", "-i", source, *limit)
+        fine(f"less memory than when the plan was made, thrice {limit}: says so and runs", run.code == 0 and run.err.count(b"is not there now") == 3 and run.out == go("embed", EMBED, "-i", source).out, run)
+        refused(f"and no plan is smaller {limit}", go("embed", EMBED + ",fail=taken", "-i", source, *limit), 4)
 
 
 @part

@@ -285,10 +285,48 @@ static void many_at_once(void **state)
     assert_int_equal(promised(&real_proc), 0);
 }
 
+/* Jobs that start together: each sees what all before it took. Without turns some would see the same. */
+static void in_turn(void **state)
+{
+    (void)state;
+    enum { JOBS = 4 };
+    int seen[2], hold[2];
+    assert_int_equal(pipe(seen), 0);
+    assert_int_equal(pipe(hold), 0);
+    for (int i = 0; i < JOBS; i++)
+        if (fork() == 0) {
+            close(hold[1]);
+            int turn = pl_promise_turn(&real_proc);
+            char before = (char)((promised(&real_proc) + GIB / 2) / GIB), end;
+            usleep(2000);
+            pl_promise *p;
+            pl_promise_make(&real_proc, GIB, &p);
+            pl_promise_turn_end(turn);
+            bool told = write(seen[1], &before, 1) == 1;
+            _exit(!told || read(hold[0], &end, 1) != 0); /* lives until all have looked */
+        }
+    unsigned counts[JOBS] = {0};
+    for (int i = 0; i < JOBS; i++) {
+        char before = -1;
+        assert_int_equal(read(seen[0], &before, 1), 1);
+        assert_in_range(before, 0, JOBS - 1);
+        counts[(int)before]++;
+    }
+    close(hold[1]);
+    for (int i = 0; i < JOBS; i++) {
+        assert_int_equal(counts[i], 1);
+        wait(NULL);
+    }
+    close(hold[0]);
+    close(seen[0]);
+    close(seen[1]);
+    pl_promise_turn_end(pl_promise_turn(&(pl_os_view){"/proc", "/sys", NULL})); /* where there is no folder */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {T(counts_what_others_have_not_touched), T(tolerates_any_content), T(refuses_what_is_not_a_plain_file_of_ours),
-        T(lives_as_long_as_the_process), T(a_forked_child_changes_nothing), T(a_held_lock_does_not_hang), T(many_at_once)};
+        T(lives_as_long_as_the_process), T(a_forked_child_changes_nothing), T(a_held_lock_does_not_hang), T(many_at_once), T(in_turn)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
