@@ -36,9 +36,16 @@ def go(*argv, env=None, timeout=60, **more):
 
 
 def world(text):
-    with open(path("gpus"), "w") as f:
+    with open(path("gpus.new"), "w") as f:
         f.write(text)
+    os.replace(path("gpus.new"), path("gpus"))  # a watch that runs sees the one or the other
     return {"LD_LIBRARY_PATH": nvml, "FAKE_NVML": path("gpus")}
+
+
+def until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def reports():
@@ -100,17 +107,21 @@ def alerts():
     r = go("--once", "--alert", "used>=0%", "--exec", "echo \"$PLIMSOLL_ALERT\"; exit 9")
     check("--exec gets the reason, its output is not ours", r.returncode == 0 and "used" in r.stderr.split("\n")[1] and "used" not in r.stdout.split("\n")[-2], r)
     env = world("gpu A 1000 0 100\n")
-    p = subprocess.Popen([program, "--interval", "0.05", "--alert", "gpu0.free<500MiB", "--exec", f"echo x >>{path('fired')}"], env={**clean, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    p = subprocess.Popen([program, "--json", "--interval", "0.05", "--alert", "gpu0.free<500MiB", "--exec", f"echo x >>{path('fired')}"], env={**clean, **env}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     for used in (100, 700, 100, 700):  # begins to hold twice
         world(f"gpu A 1000 0 {used}\n")
-        time.sleep(0.5)
+        samples = 0
+        while samples < 4:
+            samples += json.loads(p.stdout.readline())["devices"][1]["used_bytes"] == used << 20
+    until(lambda: os.path.exists(path("fired")) and os.path.getsize(path("fired")) >= len("x\nx\n"))
+    p.stdout.close()
     p.send_signal(signal.SIGINT)
     p.wait(10)
     check("--exec fires once each time the condition begins", open(path("fired")).read() == "x\nx\n")
 
 
 def one_process():
-    child = subprocess.Popen([sys.executable, "-c", "import time; x = bytearray(64 << 20); print(1, flush=True); time.sleep(1.5)"], stdout=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-c", "import sys; x = bytearray(64 << 20); print(1, flush=True); sys.stdin.read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     child.stdout.readline()
     r = go("watch", "--pid", str(child.pid), "--once", "--json")
     w = json.loads(r.stdout)["watched"]
@@ -119,9 +130,9 @@ def one_process():
     check("--pid: only its tree is listed", r.stdout.count("\n") < 20 and str(child.pid) in r.stdout, r)
     check("rss condition", go("--pid", str(child.pid), "--once", "--alert", "rss>60MiB").returncode == 4)
     start = time.monotonic()
-    p = subprocess.Popen([program, "watch", "--pid", str(child.pid), "--interval", "0.1"], env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.3)
-    child.wait()
+    p = subprocess.Popen([program, "watch", "--pid", str(child.pid), "--interval", "0.1"], env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p.stdout.readline()  # it is under way
+    child.communicate()
     p.wait(10)
     check("--pid ends with the process", p.returncode == 0 and "has ended" in p.stderr.read() and time.monotonic() - start < 8, p.returncode)
 
@@ -134,7 +145,7 @@ def jobs():
     check("--run: a signal is 128 + its number", r.returncode == 143, r)
     check("--run: no such command: 127", go("--run", "--", "/nonexistent/command").returncode == 127)
     check("--run: not executable: 126", go("--run", "--", "/etc/passwd").returncode == 126)
-    r = go("--json", "--interval", "0.1", "--run", "--", "sh", "-c", "echo hello; sleep 0.4")
+    r = go("--json", "--interval", "0.1", "--run", "--", "sh", "-c", "echo hello; sleep 1")
     check("--run --json: standard output holds samples only", r.returncode == 0 and len([json.loads(l) for l in r.stdout.splitlines()]) >= 3 and "hello\n" in r.stderr, r)
     r = go("--interval", "0.05", "--run", "--", sys.executable, "-c", "import time; x = bytearray(96 << 20); time.sleep(0.5)")
     check("--run: the peak is counted", any(f"{n}" in r.stderr for n in range(96, 125)) and "MiB" in r.stderr, r.stderr)
