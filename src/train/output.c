@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -76,11 +77,35 @@ static pl_status remove_outputs(const pl_trainer *t, pl_error *e)
     return s;
 }
 
+/* The folder itself is locked, so that nothing is left to be cleared away behind a run that was killed. */
+pl_status pl__output_lock(pl_trainer *t, pl_error *e)
+{
+    pl__output_unlock(t);
+    int fd = open(t->paths.partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? PL_OK : pl_fail(e, PL_MACHINE, "%s: cannot be opened: %s", t->paths.partial, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* where a file system has no locks, two runs are not told apart */
+        close(fd);
+        return pl_fail(e, PL_MACHINE, "%s: another training is writing it, wait for it or write elsewhere", t->paths.partial);
+    }
+    t->lock = fd + 1;
+    return PL_OK;
+}
+
+void pl__output_unlock(pl_trainer *t)
+{
+    if (t->lock > 0)
+        close(t->lock - 1);
+    t->lock = 0;
+}
+
 pl_status pl__output_begin(pl_trainer *t, bool resumed, pl_error *e)
 {
     pl_status s = resumed ? remove_outputs(t, e) : pl__folder_remove(t->paths.partial, e);
     if (!s)
         s = pl__folder_make(t->paths.partial, e);
+    if (!s && !resumed)
+        s = pl__output_lock(t, e);
     if (!s)
         s = pl__kept_sweep(t, e);
     return s ? s : pl__folder_sync(t->paths.parent, e);

@@ -122,6 +122,7 @@ struct pl_trainer {
     pl__work work;
     pl_step *step;
     uint64_t foreign; /* resident, of the program around us, when the run began */
+    int lock;         /* 1 + the descriptor that holds OUT.partial; 0: none */
     pl__progress progress;
     pl__journal journal;
     pl_score score;
@@ -219,6 +220,8 @@ bool pl__kept_is_name(const char *name);                    /* of such a folder,
 pl_status pl__kept_sweep(const pl_trainer *t, pl_error *e); /* what interrupted runs left half written or half removed */
 
 /* ---- output.c ---- */
+pl_status pl__output_lock(pl_trainer *t, pl_error *e); /* against another training into it; PL_OK where there is none yet */
+void pl__output_unlock(pl_trainer *t);
 pl_status pl__output_begin(pl_trainer *t, bool resumed, pl_error *e);
 /* Writes everything into OUT.partial, then makes it OUT. */
 pl_status pl__output_finish(pl_trainer *t, pl_error *e);

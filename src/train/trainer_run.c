@@ -362,7 +362,9 @@ static pl_status look_back(pl_trainer *t, bool *resumed, bool *finished, pl_erro
     *resumed = *finished = false;
     if (!saves(t))
         return PL_OK;
-    pl_status s = pl__recipe_text(t, &t->recipe_text, e);
+    pl_status s = pl__output_lock(t, e);
+    if (!s)
+        s = pl__recipe_text(t, &t->recipe_text, e);
     if (s || !t->recipe.resume)
         return s;
     pl_error damage;
@@ -446,6 +448,7 @@ pl_status pl_trainer_run(pl_trainer *t, pl_events events, void *self, pl_error *
     if (t->watch)
         pl_os_watch_close(t->watch);
     t->watch = NULL;
+    pl__output_unlock(t);
     return s;
 }
 

@@ -123,12 +123,15 @@ def same():
     same_bits()
 
 
-def interrupted(out, number, **change):
+def interrupted(out, number, meanwhile=lambda: None, **change):
     p = subprocess.Popen(argv(out, epochs="30", **change), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     limit = time.monotonic() + 60
     while len(checkpoints(out)) < 2 and p.poll() is None and time.monotonic() < limit:
         time.sleep(0.001)
+    p.send_signal(signal.SIGSTOP)
+    meanwhile()
     p.send_signal(number)
+    p.send_signal(signal.SIGCONT)
     p.communicate(timeout=60)
     return p.returncode
 
@@ -212,6 +215,16 @@ def stopped():
         name = f"stopped{int(number)}"
         code = interrupted(name, number)
         fine(f"signal {int(number)}: a checkpoint and 128 + it", code == 128 + number and checkpoints(name), code)
+
+    def beside():
+        before = checkpoints("live")
+        for option in ("--resume", "--overwrite"):
+            run = train("live", option, epochs="30")
+            fine(f"beside a training into the same folder, {option}", run.returncode == 5 and b"another training" in run.stderr, run.stderr)
+        fine("its checkpoints are left alone", before and checkpoints("live") == before, before)
+
+    interrupted("live", signal.SIGKILL, beside)
+    fine("a killed one holds nothing", train("live", "--resume", epochs="30").returncode == 0)
 
 
 @part
