@@ -246,6 +246,8 @@ def places(test, folder, want, source):
 
 def unseen(test, folder, want, source):
     """An empty /proc, as in a bare chroot: what there is stays unknown, and a limit that is set is enough."""
+    if test.sanitized:
+        return  # the sanitizers themselves read /proc
     here = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
     if not shutil.which("unshare") or subprocess.run([*here, "true"], stderr=subprocess.DEVNULL).returncode != 0:
         print("skipped: no name space of our own can be made here")
