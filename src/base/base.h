@@ -99,6 +99,10 @@ typedef struct pl_memory {
 
 const pl_memory *pl_memory_system(void); /* anonymous pages, returned to the kernel on give */
 
+/* A terminal that knows escape sequences (TERM says so); and one on which nobody minds colours (NO_COLOR). */
+bool pl_terminal(int fd);
+bool pl_terminal_colored(int fd);
+
 /* A region: a bump allocator over blocks of a source; freed whole. It is how tables that live as
  * long as a model (vocabulary, tensor table) are held, so that their bytes are known exactly. */
 typedef struct pl_region {

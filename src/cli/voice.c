@@ -5,24 +5,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { AUTO, ALWAYS, NEVER }; /* of --color and --progress */
-
-static bool set(const char *variable)
-{
-    const char *value = getenv(variable);
-    return value && *value;
-}
-
-static bool dumb_terminal(void)
-{
-    const char *term = getenv("TERM");
-    return !term || strcmp(term, "dumb") == 0;
-}
 
 static int choice(const cli_options *o, cli_option_id id) { return cli_given(o, id) ? o->values[id].choice : AUTO; }
 
@@ -30,15 +17,15 @@ cli_voice cli_voice_make(const cli_options *o)
 {
     cli_voice voice = {.quiet = cli_given(o, OPT_QUIET), .verbose = cli_given(o, OPT_VERBOSE)};
     bool watched = isatty(STDERR_FILENO) == 1;
-    voice.terminal = watched && !dumb_terminal();
+    voice.terminal = pl_terminal(STDERR_FILENO);
     int color = choice(o, OPT_COLOR), progress = choice(o, OPT_PROGRESS);
-    voice.color = color == ALWAYS || (color == AUTO && voice.terminal && !set("NO_COLOR"));
+    voice.color = color == ALWAYS || (color == AUTO && pl_terminal_colored(STDERR_FILENO));
     voice.progress = !voice.quiet && (progress == ALWAYS || (progress == AUTO && watched));
     voice.insists = progress == ALWAYS;
     return voice;
 }
 
-bool cli_stdout_colored(const cli_options *o) { return choice(o, OPT_COLOR) != NEVER && isatty(STDOUT_FILENO) == 1 && !dumb_terminal() && !set("NO_COLOR"); }
+bool cli_stdout_colored(const cli_options *o) { return choice(o, OPT_COLOR) != NEVER && pl_terminal_colored(STDOUT_FILENO); }
 
 void cli_say_raw(const char *text, size_t n)
 {

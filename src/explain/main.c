@@ -290,14 +290,6 @@ static int complain(const pl_error *e, pl_status status)
     return pl_status_exit_code(status);
 }
 
-static bool wants_color(const char *choice)
-{
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    if (strcmp(choice, "auto") != 0)
-        return strcmp(choice, "always") == 0;
-    return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
-}
-
 int main(int argc, char **argv)
 {
     static sink s;
@@ -319,7 +311,7 @@ int main(int argc, char **argv)
         return complain(&e, status);
     s.json = o.json;
     s.needs = (pl__needs){.model = o.model, .batch = o.batch};
-    s.color = wants_color(o.color);
+    s.color = strcmp(o.color, "auto") == 0 ? pl_terminal_colored(STDOUT_FILENO) : strcmp(o.color, "always") == 0;
     status = run(&o, &s, &e);
     if (status != PL_OK)
         return complain(&e, status);

@@ -208,12 +208,6 @@ static const char *variable(const char *name)
     return value && *value ? value : NULL;
 }
 
-static bool dumb_terminal(void)
-{
-    const char *term = variable("TERM");
-    return !term || strcmp(term, "dumb") == 0;
-}
-
 static pl_status answer(const pl_model *m, options *o, pl_error *e)
 {
     static pl_torch_fit fit, others[PL_TORCH_ALTERNATIVES];
@@ -224,7 +218,7 @@ static pl_status answer(const pl_model *m, options *o, pl_error *e)
     if (s)
         return s;
     bool asked = o->color && strcmp(o->color, "auto") != 0;
-    bool color = asked ? strcmp(o->color, "always") == 0 : isatty(STDOUT_FILENO) && !dumb_terminal() && !variable("NO_COLOR");
+    bool color = asked ? strcmp(o->color, "always") == 0 : pl_terminal_colored(STDOUT_FILENO);
     if (o->json)
         pl_torch_print_json(&fit, others, count, stdout);
     else

@@ -62,17 +62,7 @@ static void catch_signals(loop *l)
     }
 }
 
-static bool dumb_terminal(void)
-{
-    const char *term = getenv("TERM");
-    return !term || strcmp(term, "dumb") == 0;
-}
-
-static bool wants_color(const watch_options *o, int fd)
-{
-    const char *no = getenv("NO_COLOR");
-    return o->color == COLOR_ALWAYS || (o->color == COLOR_AUTO && isatty(fd) && !dumb_terminal() && !(no && *no));
-}
+static bool wants_color(const watch_options *o, int fd) { return o->color == COLOR_ALWAYS || (o->color == COLOR_AUTO && pl_terminal_colored(fd)); }
 
 /* 0, or the exit code that a broken output calls for. */
 static int output_trouble(const watch_out *out)
@@ -230,7 +220,7 @@ static int run(loop *l, const pl_os_view *view)
             return code;
         }
         l->w.root = watch_job_pid(l->job);
-    } else if (!l->o->json && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && !dumb_terminal()) {
+    } else if (!l->o->json && pl_terminal(STDOUT_FILENO) && isatty(STDIN_FILENO)) {
         watch_screen_open(&l->w, wants_color(l->o, STDOUT_FILENO), &l->screen);
     }
     return go_round(l);

@@ -2,13 +2,15 @@
 """The program plimsoll-explain from outside: exit codes, options, pipes, JSON.  program.py PROGRAM"""
 import json
 import os
-import pty
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "watch"))
+from terminal import on_terminal  # noqa: E402
 
 PROGRAM = sys.argv[1]
 OOM = (b"RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 11.17 GiB total capacity; 9.00 GiB already allocated; "
@@ -101,26 +103,6 @@ def needs(folder):
     PROGRAM = own
 
 
-def on_terminal(argv, variables):
-    """What comes to a terminal on standard output; None where there are none (a bare chroot has no /dev/pts)."""
-    try:
-        master, slave = pty.openpty()
-    except OSError as e:
-        print(f"skipped: no pseudo-terminals here ({e})")
-        return None
-    p = subprocess.Popen([PROGRAM, *argv], stdin=subprocess.DEVNULL, stdout=slave, env={**os.environ, **variables})
-    os.close(slave)
-    seen = b""
-    try:
-        while piece := os.read(master, 4096):
-            seen += piece
-    except OSError:  # the last writer has gone
-        pass
-    os.close(master)
-    p.wait(60)
-    return seen
-
-
 def main():
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "train.log")
@@ -156,7 +138,7 @@ def main():
         check("lines fit a terminal", max(len(x) for x in r.stdout.decode().split("\n") if "[" not in x and "GiB" not in x) <= 80)
         check("colour when asked", b"\x1b[" in run(log, "--color=always").stdout)
         for variables, colored in (({"TERM": "xterm", "NO_COLOR": ""}, True), ({"TERM": "dumb", "NO_COLOR": ""}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
-            check(f"colour on a terminal by {variables}", (seen := on_terminal([log], variables)) is None or (b"\x1b[" in seen) == colored)
+            check(f"colour on a terminal by {variables}", (seen := on_terminal([PROGRAM, log], variables)) is None or (b"\x1b[" in seen) == colored)
         with open(os.path.join(folder, "small"), "wb") as f:
             limited = subprocess.run([PROGRAM, log], stdout=f, stderr=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (99, 99)))
         check("a file size limit: exit 5", limited.returncode == 5 and b"standard output" in limited.stderr)

@@ -2,11 +2,13 @@
 """plimsoll-pytorch from outside: exit codes, messages, JSON, the table.  program.py PROGRAM"""
 import json
 import os
-import pty
 import struct
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "watch"))
+from terminal import on_terminal  # noqa: E402
 
 PROGRAM = sys.argv[1]
 scratch = tempfile.TemporaryDirectory(prefix="plimsoll-pytorch-")
@@ -25,26 +27,6 @@ def run(*argv, **more):
 
 def ask(*argv):
     return run(*argv, "--for", "pytorch")
-
-
-def on_terminal(variables, *argv):
-    """What comes to a terminal on standard output; None where there are none (a bare chroot has no /dev/pts)."""
-    try:
-        master, slave = pty.openpty()
-    except OSError as e:
-        print(f"skipped: no pseudo-terminals here ({e})")
-        return None
-    p = subprocess.Popen([PROGRAM, "plan", *argv, "--for", "pytorch"], stdin=subprocess.DEVNULL, stdout=slave, env={**os.environ, **variables})
-    os.close(slave)
-    seen = b""
-    try:
-        while piece := os.read(master, 4096):
-            seen += piece
-    except OSError:  # the last writer has gone
-        pass
-    os.close(master)
-    p.wait(60)
-    return seen
 
 
 def folder(name, headless=False, modules=False, **config):
@@ -180,7 +162,7 @@ def table():
     rows = r.stdout.split("other settings")[1].split("\n")[1:-1]
     check("columns stand below each other", len(rows) == 15 and len({len(row) for row in rows}) == 1, rows)
     for variables, colored in (({"TERM": "xterm", "NO_COLOR": ""}, True), ({"TERM": "dumb", "NO_COLOR": ""}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
-        check(f"colour on a terminal by {variables}", (seen := on_terminal(variables, MODEL, *GPU)) is None or (b"\x1b[" in seen) == colored)
+        check(f"colour on a terminal by {variables}", (seen := on_terminal([PROGRAM, "plan", MODEL, *GPU, "--for", "pytorch"], variables)) is None or (b"\x1b[" in seen) == colored)
     check("colour on demand", "\x1b[" in ask(MODEL, *GPU, "--color", "always").stdout and "\x1b[" not in r.stdout)
     with open("/dev/full", "w") as full:
         r = subprocess.run([PROGRAM, "plan", MODEL, *GPU, "--for", "pytorch"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)

@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import struct
+import subprocess
 import termios
 import time
 
@@ -184,6 +185,24 @@ def terminals():
         print(f"skipped: no pseudo-terminals here ({e})")
         return False
     return True
+
+
+def on_terminal(argv, variables):
+    """What comes to a terminal on standard output; None where there are none."""
+    if not terminals():
+        return None
+    master, slave = pty.openpty()
+    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=slave, env={**os.environ, **variables})
+    os.close(slave)
+    seen = b""
+    try:
+        while piece := os.read(master, 4096):
+            seen += piece
+    except OSError:  # the last writer has gone
+        pass
+    os.close(master)
+    p.wait(60)
+    return seen
 
 
 class Terminal:
