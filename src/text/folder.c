@@ -449,7 +449,7 @@ static pl_status put_together(pl__load *l, const char *folder, const recipe *how
     write_model(&w, how, &r);
     put(&w, "}");
     if (!status && w.full)
-        status = pl_fail(l->e, PL_BAD_INPUT, "%s: tokenizer_config.json: has too many special tokens", folder);
+        status = pl_fail(l->e, PL_BAD_INPUT, "%s: has more added tokens than are read without a tokenizer.json, which would be right", folder);
     if (!status)
         status = read_written(l, &w);
     l->has_vocab = true;
